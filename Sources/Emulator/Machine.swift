@@ -1,0 +1,176 @@
+/// CPUs, memory and devices that run a kernel's image, one instruction at a time, deterministically.
+///
+/// The machine knows nothing of checking. Whatever is not determined by its state (when a device
+/// raises its line, what a read of the time-stamp counter yields) is done from outside, between
+/// calls of `run`. Its whole state is the words of `cpus` and the contents of `memory`: devices
+/// keep theirs in the first hidden frame of memory, so that undo, comparison and fingerprint
+/// cover them too.
+public final class Machine {
+  public let memory: Memory
+  public let cpus: [CPU]
+
+  /// Instructions retired since the machine was made; never part of the state.
+  public internal(set) var instructions: UInt64 = 0
+
+  /// What the last `run` that stopped with `.event` came upon.
+  public internal(set) var event = Event()
+
+  /// What to watch while memory is observed (see `Memory.observed`); ignored otherwise.
+  public var observation = Observation()
+
+  /// Whether the PIT counts instructions and raises IRQ 0 by itself, as a plain run (boot, bench)
+  /// wants; a search turns it off and raises lines itself.
+  public var timersRun = true
+
+  /// Everything the guest sent to COM1; output only, never read back, not part of the state.
+  public var serialOutput: [UInt8] = []
+
+  /// What could not be modelled, when `run` stopped with `.unmodelled`.
+  public internal(set) var unmodelled: String?
+
+  /// A fault raised by the instruction in flight: vector, or -1. Set by the access and system
+  /// paths, consumed by the interpreter.
+  var faultVector = -1
+  var faultError: UInt32 = 0
+
+  /// Pseudo-vector: the instruction in flight touches something visible and was not executed.
+  static let visibleFault = 0x1000
+  /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.
+  static let unmodelledFault = 0x1001
+
+  public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
+    memory = Memory(ramBytes: ramBytes)
+    cpus = (0..<cpuCount).map { _ in CPU() }
+  }
+
+  deinit { for cpu in cpus { cpu.deallocate() } }
+}
+
+/// Why `Machine.run` came back.
+public enum Stop: UInt8, Sendable {
+  /// As many instructions as asked for were executed.
+  case limit
+  /// Observed runs only: the next instruction is visible, or is hooked, and was not executed.
+  case visible
+  /// Observed runs only: something of `Event.Kind` happened; the machine is at the boundary after it.
+  case event
+  /// The CPU is halted and no deliverable interrupt is pending.
+  case halted
+  /// Triple fault.
+  case shutdown
+  /// The next instruction (or what it touches) is not modelled; it was not executed.
+  case unmodelled
+  /// The guest wrote to the isa-debug-exit port (0xF4); `Event.value` is what it wrote.
+  case exit
+}
+
+/// What changed control, the stack or the interrupt flag.
+public struct Event: Sendable {
+  public enum Kind: UInt8, Sendable {
+    case none
+    /// An external interrupt was delivered.
+    case interrupt
+    case nmi
+    /// An exception was delivered.
+    case exception
+    /// INT n, INT3, INTO (and later SYSCALL, SYSENTER) entered a handler.
+    case software
+    /// IRET (and later SYSRET, SYSEXIT).
+    case `return`
+    /// Another stack was loaded: MOV SP, XCHG with SP, POP SP, LSS, MOV SS, a task switch.
+    case stack
+    /// CLI, STI or POPF changed IF.
+    case interruptFlag
+    /// A segment register was loaded by an instruction of its own.
+    case segment
+    /// OUT to a port; `vector` is the port, `value` what was written.
+    case output
+    /// IN from a port; `vector` is the port, `value` what was read.
+    case input
+  }
+  public var kind = Kind.none
+  public var cpu = 0
+  /// Interrupt vector, port, or segment register.
+  public var vector = 0
+  public var errorCode: UInt32 = 0
+  public var value: UInt64 = 0
+  /// Linear address of the instruction that did it (of the interrupted one, for an interrupt).
+  public var rip: UInt64 = 0
+  public var oldSP: UInt64 = 0
+  public var newSP: UInt64 = 0
+  public var oldCPL = 0
+  public var newCPL = 0
+  public var oldFlags: UInt64 = 0
+  public init() {}
+}
+
+/// What an observed run watches.
+///
+/// *Sharing*: while memory is observed every data access looks at the shadow word of each four
+/// bytes it touches (see `Shadow`): bytes that one owner alone touches are that owner's; bytes that
+/// several read and none writes stay quiet; any others become *shared*, `newlyShared` counts them, and from
+/// then on a run stops with `.visible` before an instruction that touches them.
+public struct Observation {
+  /// Instruction classes (`InstructionClass`) before which the run stops with `.visible`.
+  public var stopBefore: UInt16 = 0
+  /// Whose accesses these are; 1 or more. Set from outside whenever the context changes.
+  public var owner: UInt32 = 1
+  /// Whether shared bytes stop the run.
+  public var stopAtShared = true
+  /// Granules that became shared since this was last set to zero.
+  public var newlyShared = 0
+  /// Data reads of granules in the 512 bytes below the stack pointer, since last set to zero.
+  public var readsBelowStack = 0
+  /// The lowest stack pointer since it was last set (of the CPU that runs).
+  public var lowestSP = UInt64.max
+  /// Whether each data access is appended to `accesses`.
+  public var logAccesses = false
+  public var accesses: [Access] = []
+  public init() {}
+}
+
+public struct Access: Sendable {
+  public var physical: UInt64
+  public var linear: UInt64
+  public var rip: UInt64
+  public var size: UInt8
+  public var isWrite: Bool
+  public var isLocked: Bool
+}
+
+/// Bits of a shadow word: who touches four bytes of memory.
+public enum Shadow {
+  /// Owner number, shifted.
+  public static let ownerShift: UInt32 = 4
+  /// The owner wrote.
+  public static let written: UInt32 = 1
+  /// More than one owner reads, none writes.
+  public static let readByMany: UInt32 = 2
+  /// More than one owner, one writes: an access is visible.
+  public static let shared: UInt32 = 4
+}
+
+/// Classes of instructions that another context, or a rule, may see.
+public enum InstructionClass {
+  /// CLI, STI, POPF, IRET.
+  public static let interruptFlag: UInt16 = 1 << 0
+  /// LOCK prefix, XCHG with memory.
+  public static let locked: UInt16 = 1 << 1
+  /// IN, OUT, INS, OUTS.
+  public static let io: UInt16 = 1 << 2
+  public static let halt: UInt16 = 1 << 3
+  /// LGDT, LIDT, LLDT, LTR, MOV CR, WRMSR, INVLPG, CLTS …
+  public static let privileged: UInt16 = 1 << 4
+  /// Writes the stack pointer other than by PUSH, POP, CALL, RET, ADD, SUB, AND, LEA, ENTER, LEAVE,
+  /// MOV SP,BP.
+  public static let stackLoad: UInt16 = 1 << 5
+  /// INT n, INT3, INTO, SYSCALL, SYSENTER.
+  public static let gate: UInt16 = 1 << 6
+  /// RDTSC, RDTSCP: what it reads is a choice.
+  public static let time: UInt16 = 1 << 7
+  /// Loads a segment register.
+  public static let segment: UInt16 = 1 << 8
+  /// The address has a hook (`Machine.setHook`).
+  public static let hook: UInt16 = 1 << 9
+  public static let pause: UInt16 = 1 << 10
+}

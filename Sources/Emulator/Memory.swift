@@ -1,0 +1,278 @@
+/// Sparse physical memory whose stores can be undone, compared with a base, and fingerprinted.
+///
+/// Memory is an array of frames of 4 KiB, allocated when first touched. Beside the data each frame
+/// carries a *shadow* of the same size (one 32-bit word for every four bytes, free for the checker
+/// to use), a bitmap of words changed since `setBase`, and a copy of its data at that time.
+///
+/// While `observed` is true each store appends the old word to the journal and keeps the
+/// fingerprint of all contents up to date; `undo(to:)` goes back without copying.
+public final class Memory {
+  /// Bytes of one frame's data.
+  public static let frameSize = 4096
+  /// Distance in a frame's allocation from a data byte to its shadow.
+  public static let shadowOffset = 4096
+  static let bitmapOffset = 8192
+  static let allocationSize = 8192 + 64
+
+  /// Host address of each frame's allocation, nil when never touched.
+  public let frames: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// Frames of guest RAM; after them come frames that no guest address reaches.
+  public let ramFrames: Int
+  public let frameCount: Int
+
+  struct JournalEntry {
+    let word: UnsafeMutablePointer<UInt64>
+    let old: UInt64
+  }
+  var journal: UnsafeMutablePointer<JournalEntry>
+  var journalCapacity: Int
+  /// Number of stores that can be undone.
+  public internal(set) var journalCount = 0
+
+  /// Whether stores are journaled and fingerprinted.
+  public internal(set) var observed = false
+  /// Fingerprint of all contents that differ from zero, kept up to date while `observed`.
+  public var fingerprint = Fingerprint()
+
+  /// Frames that have bits in their bitmap.
+  var dirtyFrames: [Int32] = []
+  /// Copy of each dirty frame's data as it was at `setBase`.
+  var baseCopies: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+
+  /// - Parameters:
+  ///   - ramBytes: size of guest RAM, rounded up to whole frames.
+  ///   - hiddenFrames: frames after RAM that only the machine and the checker can address.
+  public init(ramBytes: Int, hiddenFrames: Int = 8) {
+    ramFrames = (ramBytes + Memory.frameSize - 1) / Memory.frameSize
+    frameCount = ramFrames + hiddenFrames
+    frames = .allocate(capacity: frameCount)
+    frames.initialize(repeating: nil, count: frameCount)
+    baseCopies = .allocate(capacity: frameCount)
+    baseCopies.initialize(repeating: nil, count: frameCount)
+    journalCapacity = 1 << 16
+    journal = .allocate(capacity: journalCapacity)
+  }
+
+  deinit {
+    for frame in 0..<frameCount {
+      frames[frame]?.deallocate()
+      baseCopies[frame]?.deallocate()
+    }
+    frames.deallocate()
+    baseCopies.deallocate()
+    journal.deallocate()
+  }
+
+  /// Physical address of the first byte that no guest address reaches.
+  public var hiddenBase: UInt64 { UInt64(ramFrames) * UInt64(Memory.frameSize) }
+
+  /// The frame's allocation, made on first use. `frame` must be below `frameCount`.
+  @inline(__always) public func frame(_ frame: Int) -> UnsafeMutableRawPointer {
+    if let p = frames[frame] { return p }
+    return allocate(frame)
+  }
+
+  @inline(never) func allocate(_ frame: Int) -> UnsafeMutableRawPointer {
+    let p = UnsafeMutableRawPointer.allocate(byteCount: Memory.allocationSize, alignment: 64)
+    p.initializeMemory(as: UInt8.self, repeating: 0, count: Memory.allocationSize)
+    frames[frame] = p
+    return p
+  }
+
+  // MARK: Words
+
+  /// Reads the aligned 64-bit word at a physical address.
+  @inline(__always) public func word(at physical: UInt64) -> UInt64 {
+    guard let p = frames[Int(truncatingIfNeeded: physical >> 12)] else { return 0 }
+    return p.load(fromByteOffset: Int(truncatingIfNeeded: physical & 0xFF8), as: UInt64.self)
+  }
+
+  /// Writes the aligned 64-bit word at a physical address, journaled when `observed`.
+  @inline(__always) public func setWord(at physical: UInt64, _ value: UInt64) {
+    let index = Int(truncatingIfNeeded: physical >> 12)
+    let p = frame(index)
+    let word = p.advanced(by: Int(truncatingIfNeeded: physical & 0xFF8))
+      .assumingMemoryBound(to: UInt64.self)
+    if observed {
+      storeObserved(word, frame: p, physical: physical, value)
+    } else {
+      word.pointee = value
+    }
+  }
+
+  /// The store behind every observed write: journal, fingerprint, bitmap, then the word itself.
+  /// - Parameters:
+  ///   - word: host address of the aligned word.
+  ///   - frame: its frame's allocation.
+  ///   - physical: its physical address (low three bits ignored).
+  @inline(__always) public func storeObserved(
+    _ word: UnsafeMutablePointer<UInt64>, frame: UnsafeMutableRawPointer, physical: UInt64,
+    _ value: UInt64
+  ) {
+    let old = word.pointee
+    if old == value { return }
+    if journalCount == journalCapacity { growJournal() }
+    journal[journalCount] = JournalEntry(word: word, old: old)
+    journalCount &+= 1
+    fingerprint.replace(old, by: value, at: physical & ~7)
+    let index = Int(truncatingIfNeeded: (physical >> 3) & 511)
+    let bits = frame.advanced(by: Memory.bitmapOffset + (index >> 6) &* 8)
+      .assumingMemoryBound(to: UInt64.self)
+    let bit: UInt64 = 1 << UInt64(truncatingIfNeeded: index & 63)
+    if bits.pointee & bit == 0 {
+      markDirty(bits, bit, frame: frame, index: Int(truncatingIfNeeded: physical >> 12))
+    }
+    word.pointee = value
+  }
+
+  @inline(never) func markDirty(
+    _ bits: UnsafeMutablePointer<UInt64>, _ bit: UInt64, frame: UnsafeMutableRawPointer, index: Int
+  ) {
+    if baseCopies[index] == nil {
+      let copy = UnsafeMutableRawPointer.allocate(byteCount: Memory.frameSize, alignment: 64)
+      copy.copyMemory(from: frame, byteCount: Memory.frameSize)
+      baseCopies[index] = copy
+      dirtyFrames.append(Int32(index))
+    }
+    bits.pointee |= bit
+  }
+
+  @inline(never) func growJournal() {
+    let bigger = UnsafeMutablePointer<JournalEntry>.allocate(capacity: journalCapacity * 2)
+    bigger.moveInitialize(from: journal, count: journalCount)
+    journal.deallocate()
+    journal = bigger
+    journalCapacity *= 2
+  }
+
+  // MARK: Bytes (loading images, tests, reports; not the interpreter's path)
+
+  public func byte(at physical: UInt64) -> UInt8 {
+    UInt8(truncatingIfNeeded: word(at: physical) >> ((physical & 7) * 8))
+  }
+
+  public func setByte(at physical: UInt64, _ value: UInt8) {
+    let shift = (physical & 7) * 8
+    let old = word(at: physical)
+    setWord(at: physical, old & ~(0xFF << shift) | UInt64(value) << shift)
+  }
+
+  /// Little-endian value of `size` bytes (1...8) at a physical address.
+  public func value(at physical: UInt64, size: Int) -> UInt64 {
+    var result: UInt64 = 0
+    for i in 0..<size { result |= UInt64(byte(at: physical + UInt64(i))) << UInt64(8 * i) }
+    return result
+  }
+
+  public func setValue(at physical: UInt64, size: Int, _ value: UInt64) {
+    for i in 0..<size {
+      setByte(at: physical + UInt64(i), UInt8(truncatingIfNeeded: value >> UInt64(8 * i)))
+    }
+  }
+
+  // MARK: Going back
+
+  /// Undoes stores until the journal has `count` entries. The fingerprint is the caller's to
+  /// restore: it was saved with the count.
+  @inline(__always) public func undo(to count: Int) {
+    while journalCount > count {
+      journalCount &-= 1
+      let entry = journal[journalCount]
+      entry.word.pointee = entry.old
+    }
+  }
+
+  /// Forgets how to undo the stores made so far.
+  public func clearJournal() { journalCount = 0 }
+
+  /// Makes the present contents the base of `difference()` and starts observing.
+  /// The fingerprint is computed afresh from all frames.
+  public func setBase() {
+    observed = true
+    journalCount = 0
+    for index in dirtyFrames {
+      baseCopies[Int(index)]?.deallocate()
+      baseCopies[Int(index)] = nil
+      clearBitmap(Int(index))
+    }
+    dirtyFrames.removeAll()
+    fingerprint = Fingerprint()
+    for index in 0..<frameCount {
+      guard let p = frames[index] else { continue }
+      let words = p.assumingMemoryBound(to: UInt64.self)
+      for w in 0..<512 where words[w] != 0 {
+        fingerprint.replace(0, by: words[w], at: UInt64(index) << 12 | UInt64(w) << 3)
+      }
+    }
+  }
+
+  /// Stops journaling; contents stay.
+  public func stopObserving() {
+    observed = false
+    journalCount = 0
+  }
+
+  private func clearBitmap(_ index: Int) {
+    let bits = frames[index]!.advanced(by: Memory.bitmapOffset).assumingMemoryBound(to: UInt64.self)
+    for i in 0..<8 { bits[i] = 0 }
+  }
+
+  /// Appends to `out` each word that differs from the base, as number (physical address / 8) and
+  /// value.
+  public func difference(into out: inout [DifferingWord]) {
+    for index32 in dirtyFrames {
+      let index = Int(index32)
+      let p = frames[index]!
+      let words = p.assumingMemoryBound(to: UInt64.self)
+      let base = baseCopies[index]!.assumingMemoryBound(to: UInt64.self)
+      let bits = p.advanced(by: Memory.bitmapOffset).assumingMemoryBound(to: UInt64.self)
+      for b in 0..<8 {
+        var mask = bits[b]
+        while mask != 0 {
+          let w = b &* 64 &+ mask.trailingZeroBitCount
+          mask &= mask &- 1
+          if words[w] != base[w] {
+            out.append(DifferingWord(number: UInt32(index << 9 | w), value: words[w]))
+          }
+        }
+      }
+    }
+  }
+
+  /// Makes the contents equal to the base plus `difference`. The journal is emptied; the
+  /// fingerprint is the caller's to restore.
+  public func restore(_ difference: UnsafeBufferPointer<DifferingWord>) {
+    journalCount = 0
+    for index32 in dirtyFrames {
+      let index = Int(index32)
+      let p = frames[index]!
+      let words = p.assumingMemoryBound(to: UInt64.self)
+      let base = baseCopies[index]!.assumingMemoryBound(to: UInt64.self)
+      let bits = p.advanced(by: Memory.bitmapOffset).assumingMemoryBound(to: UInt64.self)
+      for b in 0..<8 {
+        var mask = bits[b]
+        while mask != 0 {
+          let w = b &* 64 &+ mask.trailingZeroBitCount
+          mask &= mask &- 1
+          words[w] = base[w]
+        }
+      }
+    }
+    for entry in difference {
+      frames[Int(entry.number >> 9)]!.assumingMemoryBound(to: UInt64.self)[Int(entry.number & 511)] =
+        entry.value
+    }
+  }
+}
+
+/// A word of memory that differs from the base.
+public struct DifferingWord: Equatable, Sendable {
+  /// Physical address divided by eight.
+  public let number: UInt32
+  public let value: UInt64
+
+  public init(number: UInt32, value: UInt64) {
+    self.number = number
+    self.value = value
+  }
+}
