@@ -1,0 +1,24 @@
+/// How a scenario is explored; what the command line can say.
+public struct ExplorationOptions: Sendable {
+  /// Reductions that are on.
+  public var reductions = Set(Reduction.allCases)
+  /// Seconds for this scenario, nil for no limit.
+  public var timeLimit: Double?
+  /// Bytes for the search's structures.
+  public var memoryLimit = 8 << 30
+  /// Overrides the scenario's own bound: nil keeps it, `.some(nil)` is unlimited.
+  public var maxInterrupts: Int??
+  /// Counterexamples kept for each rule.
+  public var counterexamplesPerRule = 8
+  public init() {}
+}
+
+/// What keeps a search small; each can be switched off alone.
+public enum Reduction: String, CaseIterable, Sendable, Codable {
+  /// Instructions that no other context can see are fused with their neighbours.
+  case fuse
+  /// An interrupt is raised only where it can be taken at once or its request can be seen.
+  case late
+  /// Stack below the stack pointer is not part of a state.
+  case stack
+}

@@ -1,0 +1,160 @@
+/// What is to be checked: an image, where to start, what may happen, what must hold.
+///
+/// A job file describes scenarios; this is one of them, complete, with every default filled in.
+public struct Scenario: Codable, Sendable, Equatable {
+  public var name: String
+  /// The image's name in the job, for reports.
+  public var image: String
+  /// The multiboot command line.
+  public var commandLine = ""
+  public var cpus = 1
+  /// Bytes of RAM.
+  public var memory = 32 << 20
+  public var start = Start()
+  public var sources: [Source] = []
+  /// Bound on injected interrupts over all sources, nil for none.
+  public var maxInterrupts: Int?
+  public var locks: [LockDiscipline] = []
+  /// Functions at which a context ends: it owes no return to user code from there on.
+  public var ends: [String] = []
+  /// Functions whose call means that an assertion of the kernel failed.
+  public var assertions: [String] = []
+  /// Functions whose call means that the kernel met an exception it did not expect.
+  public var panics: [String] = []
+  /// The common entry path: where it is complete, where the exit begins.
+  public var entry: EntryPath?
+  public var stacks: [StackLimit] = []
+  /// Functions that switch from one task's stack to another's.
+  public var switches: [String] = []
+  /// Memory that does not count as state. Can hide what depends on it.
+  public var ignore: [MemoryRange] = []
+  /// Invariants over symbols, checked in every state.
+  public var invariants: [String] = []
+  /// Exception vectors that are part of the kernel's normal work (page faults, say).
+  public var expectedExceptions: [Int] = []
+  public var patches: [Patch] = []
+  public var expect = Expectation.clean
+  /// Mechanisms (M1…) and rules that this scenario exercises.
+  public var covers: [String] = []
+  public var summary = ""
+
+  public init(name: String, image: String) {
+    self.name = name
+    self.image = image
+  }
+}
+
+/// Where exploration begins: after the machine's own boot has come to `symbol` for the `hits`-th time.
+public struct Start: Codable, Sendable, Equatable {
+  public var symbol: String?
+  public var hits = 1
+  /// Give up after so many instructions of boot.
+  public var limit = 200_000_000
+  public init() {}
+}
+
+/// An interrupt source: when it raises its line is the schedule's to choose.
+public struct Source: Codable, Sendable, Equatable {
+  public var name: String
+  /// ISA interrupt line 0…15 at the 8259 pair; nil for NMI.
+  public var line: Int?
+  public var nmi = false
+  /// Bytes that the device delivers with its n-th interrupt (keyboard, mouse), repeated in turn.
+  public var data: [UInt8] = []
+  /// How often it may fire; nil: without limit.
+  public var arrivals: Int?
+
+  public init(name: String, line: Int?) {
+    self.name = name
+    self.line = line
+  }
+}
+
+/// How a kernel acquires and releases one kind of lock.
+public struct LockDiscipline: Codable, Sendable, Equatable {
+  public enum Kind: String, Codable, Sendable, CaseIterable {
+    /// Acquire returns the flags, release takes them.
+    case value
+    /// Acquire and release neither save nor restore IF.
+    case plain
+    /// May sleep; holds no obligation on IF.
+    case sleeping
+  }
+  public var kind = Kind.value
+  public var acquire: [String]
+  public var release: [String]
+  /// Functions that try and may fail: 0 returned means not acquired.
+  public var tryAcquire: [String] = []
+  /// Number of the argument (from 1, cdecl on i386) that is the lock's address.
+  public var lockArgument = 1
+  /// Number of release's argument that is the saved flags; nil where kind is not `value`.
+  public var flagsArgument: Int? = 2
+  /// Locks (symbols) that one task may take and the next release across a switch.
+  public var handedOver: [String] = []
+
+  public init(acquire: [String], release: [String]) {
+    self.acquire = acquire
+    self.release = release
+  }
+}
+
+public struct EntryPath: Codable, Sendable, Equatable {
+  /// Symbols reached when an entry has saved the registers and loaded the kernel's segments.
+  public var complete: [String]
+  /// Symbols from which the way out must not be interrupted any more.
+  public var exit: [String]
+  public init(complete: [String], exit: [String]) {
+    self.complete = complete
+    self.exit = exit
+  }
+}
+
+/// A stack's extent: a symbol with its size, or part of it.
+public struct StackLimit: Codable, Sendable, Equatable {
+  public var symbol: String
+  /// Bytes; nil: the symbol's size.
+  public var size: Int?
+  public init(symbol: String, size: Int? = nil) {
+    self.symbol = symbol
+    self.size = size
+  }
+}
+
+public struct MemoryRange: Codable, Sendable, Equatable {
+  public var symbol: String
+  /// Bytes; nil: the symbol's size.
+  public var size: Int?
+  public init(symbol: String, size: Int? = nil) {
+    self.symbol = symbol
+    self.size = size
+  }
+}
+
+/// A change of one instruction of the image, to see whether a scenario has teeth.
+public struct Patch: Codable, Sendable, Equatable {
+  public enum Action: Codable, Sendable, Equatable {
+    /// The instruction becomes NOPs.
+    case drop
+    /// The instruction's bytes become these, filled up with NOPs.
+    case replace([UInt8])
+  }
+  public var symbol: String
+  /// Mnemonic of the instruction, as the disassembly shows it.
+  public var instruction: String
+  /// Which one of that mnemonic within the symbol, from 1.
+  public var occurrence = 1
+  public var action: Action
+
+  public init(symbol: String, instruction: String, occurrence: Int = 1, action: Action) {
+    self.symbol = symbol
+    self.instruction = instruction
+    self.occurrence = occurrence
+    self.action = action
+  }
+}
+
+public enum Expectation: Codable, Sendable, Equatable {
+  case clean
+  /// These rules are broken, and no others.
+  case violated(rules: [String])
+}

@@ -1,0 +1,62 @@
+/// What became of a scenario.
+public enum Verdict: String, Codable, Sendable {
+  /// Every reachable state was examined and no rule was broken.
+  case clean
+  case violated
+  /// A bound, the time or the memory ran out, or something was not modelled.
+  case inconclusive
+  case error
+}
+
+/// The outcome of one scenario, as reports show it.
+public struct ScenarioResult: Sendable {
+  public var scenario: Scenario
+  public var arch: String
+  public var verdict: Verdict
+  public var counterexamples: [Counterexample] = []
+  public var states = 0
+  public var transitions = 0
+  public var instructions: UInt64 = 0
+  public var seconds = 0.0
+  /// Memory of the search's own structures at its largest.
+  public var peakMemoryBytes = 0
+  /// Why not clean, what was assumed, what was not checked: complete sentences.
+  public var notes: [String] = []
+  /// Environment: sources and bounds in words.
+  public var sources: [String] = []
+  public var bounds: [String] = []
+
+  public init(scenario: Scenario, arch: String, verdict: Verdict) {
+    self.scenario = scenario
+    self.arch = arch
+    self.verdict = verdict
+  }
+
+  /// Names of the rules broken, sorted, each once.
+  public var rules: [String] { Array(Set(counterexamples.map(\.rule))).sorted() }
+
+  /// Whether the outcome is the one that the scenario expects.
+  public var met: Bool {
+    switch scenario.expect {
+    case .clean: return verdict == .clean
+    case .violated(let expected): return verdict == .violated && rules == Set(expected).sorted()
+    }
+  }
+}
+
+/// How far a search has come.
+public struct SearchProgress: Sendable {
+  public var states = 0
+  public var transitions = 0
+  public var frontier = 0
+  public var instructions: UInt64 = 0
+  public var seconds = 0.0
+  /// Injected events of the states now being expanded.
+  public var injected = 0
+  /// Passes made so far to learn what contexts share.
+  public var pass = 1
+  /// Estimated number of states in all, as an interval; nil while nothing can be said.
+  public var estimatedStates: ClosedRange<Int>?
+  public var counterexamples = 0
+  public init() {}
+}
