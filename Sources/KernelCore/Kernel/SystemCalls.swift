@@ -1,0 +1,76 @@
+import Hardware
+
+let failure = UInt32.max
+let longestWrite: UInt32 = 8
+let longestSleep: UInt32 = 3
+
+/// Serves `int 0x80`. The registers of the caller are in the frame; the result goes to EAX.
+///
+/// The entry is complete when we come here: registers saved, segments ours, a kernel stack
+/// that is empty but for the frame. So interrupts may come on again, and a system call can
+/// be interrupted, and preempted, like user code. The way out turns them off (entry.S).
+@inline(never)
+@c(system_call)
+func systemCall(_ frame: UnsafeMutablePointer<TrapFrame>) {
+  enable_interrupts()
+  frame.pointee.eax = perform(
+    frame.pointee.eax, first: frame.pointee.ebx, second: frame.pointee.ecx)
+}
+
+@inline(__always)
+func perform(_ number: UInt32, first: UInt32, second: UInt32) -> UInt32 {
+  switch Int32(bitPattern: number) {
+  case SYS_READ:
+    return UInt32(readKey())
+  case SYS_WRITE:
+    guard let bytes = userBytes(at: first, count: second) else { return failure }
+    fileWrite(bytes, second)
+    return second
+  case SYS_YIELD:
+    yieldCPU()
+    return 0
+  case SYS_SLEEP:
+    if first == 0 || first > longestSleep { return failure }
+    sleep(ticks: UInt8(truncatingIfNeeded: first))
+    return 0
+  case SYS_EXIT:
+    exitTask()
+  case SYS_LOCK:
+    if first > 1 { return failure }
+    lockMutex(first)
+    return 0
+  case SYS_UNLOCK:
+    if first > 1 { return failure }
+    return unlockMutex(first) ? 0 : failure
+  case SYS_TRANSFER:
+    if first > 1 || second > 1 || first == second { return failure }
+    transfer(from: first, to: second)
+    return 0
+  default:
+    return failure
+  }
+}
+
+func yieldCPU() {
+  let flags = disableInterrupts()
+  switchToNext()
+  restoreInterrupts(flags)
+}
+
+func sleep(ticks: UInt8) {
+  let flags = disableInterrupts()
+  fallAsleep(on: .clock, ticks: ticks)
+  switchToNext()
+  restoreInterrupts(flags)
+}
+
+/// The bytes that a task wants written, or nil if they are not its own to read.
+func userBytes(at address: UInt32, count: UInt32) -> UnsafePointer<UInt8>? {
+  if count > longestWrite { return nil }
+  let text = user_memory_begin()...user_memory_end() &- count
+  let stack = user_stack_top(current_task) &- userStackSize...user_stack_top(current_task) &- count
+  if !text.contains(address) && !stack.contains(address) { return nil }
+  return UnsafePointer(bitPattern: UInt(address))
+}
+
+let userStackSize: UInt32 = 64
