@@ -9,32 +9,35 @@
 #include "segments.h"
 #include "system_calls.h"
 
+// Always inline: it is the instruction itself that is wanted, not a call.
+#define INSTRUCTION static inline __attribute__((always_inline))
+
 // Every one of them is a barrier for the compiler ("memory"): what is protected by
 // interrupts being off must not be moved across the instruction that turns them off.
 
-static inline uint32_t read_flags(void) {
+INSTRUCTION uint32_t read_flags(void) {
   uint32_t flags;
   __asm__ volatile("pushfl; popl %0" : "=r"(flags) : : "memory");
   return flags;
 }
 
-static inline void write_flags(uint32_t flags) {
+INSTRUCTION void write_flags(uint32_t flags) {
   __asm__ volatile("pushl %0; popfl" : : "r"(flags) : "memory", "cc");
 }
 
-static inline void disable_interrupts(void) { __asm__ volatile("cli" : : : "memory"); }
+INSTRUCTION void disable_interrupts(void) { __asm__ volatile("cli" : : : "memory"); }
 
-static inline void enable_interrupts(void) { __asm__ volatile("sti" : : : "memory"); }
+INSTRUCTION void enable_interrupts(void) { __asm__ volatile("sti" : : : "memory"); }
 
-static inline void halt(void) { __asm__ volatile("hlt" : : : "memory"); }
+INSTRUCTION void halt(void) { __asm__ volatile("hlt" : : : "memory"); }
 
-static inline void spin_hint(void) { __asm__ volatile("pause" : : : "memory"); }
+INSTRUCTION void spin_hint(void) { __asm__ volatile("pause" : : : "memory"); }
 
-static inline void out8(uint16_t port, uint8_t value) {
+INSTRUCTION void out8(uint16_t port, uint8_t value) {
   __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
-static inline uint8_t in8(uint16_t port) {
+INSTRUCTION uint8_t in8(uint16_t port) {
   uint8_t value;
   __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
   return value;
@@ -45,7 +48,7 @@ struct __attribute__((packed)) TablePointer {
   uint32_t base;
 };
 
-static inline void load_idt(struct TablePointer pointer) {
+INSTRUCTION void load_idt(struct TablePointer pointer) {
   __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }
 
@@ -55,14 +58,14 @@ struct SpinLock {
 };
 
 // Swaps `value` with the lock's word, atomically: XCHG with memory locks the bus.
-static inline uint32_t exchange(struct SpinLock *_Nonnull lock, uint32_t value) {
+INSTRUCTION uint32_t exchange(struct SpinLock *_Nonnull lock, uint32_t value) {
   __asm__ volatile("xchgl %0, %1" : "+r"(value), "+m"(lock->held) : : "memory");
   return value;
 }
 
 // A plain store is enough to release on x86, which never moves a store upwards past
 // an earlier load or store; the barrier is for the compiler.
-static inline void store_release(struct SpinLock *_Nonnull lock) {
+INSTRUCTION void store_release(struct SpinLock *_Nonnull lock) {
   __asm__ volatile("movl $0, %0" : "=m"(lock->held) : : "memory");
 }
 
@@ -79,31 +82,31 @@ struct TrapFrame {
 
 extern uint32_t current_task;
 extern uint32_t task_table[];
-static inline void *_Nonnull task_table_address(void) { return task_table; }
+INSTRUCTION void *_Nonnull task_table_address(void) { return task_table; }
 
 extern char task0_kernel_stack_top[], task1_kernel_stack_top[], idle_stack_top[];
 extern char task0_user_stack_top[], task1_user_stack_top[];
 
-static inline uint32_t kernel_stack_top(uint32_t task) {
+INSTRUCTION uint32_t kernel_stack_top(uint32_t task) {
   return (uint32_t)(task == 0   ? task0_kernel_stack_top
                     : task == 1 ? task1_kernel_stack_top
                                 : idle_stack_top);
 }
 
-static inline uint32_t user_stack_top(uint32_t task) {
+INSTRUCTION uint32_t user_stack_top(uint32_t task) {
   return (uint32_t)(task == 0 ? task0_user_stack_top : task1_user_stack_top);
 }
 
 extern char user_begin[], user_end[];
-static inline uint32_t user_memory_begin(void) { return (uint32_t)user_begin; }
-static inline uint32_t user_memory_end(void) { return (uint32_t)user_end; }
+INSTRUCTION uint32_t user_memory_begin(void) { return (uint32_t)user_begin; }
+INSTRUCTION uint32_t user_memory_end(void) { return (uint32_t)user_end; }
 
 // entry.S
 extern const uint32_t vector_stubs[48];
 extern const uint32_t system_call_stub;
-static inline uint32_t vector_stub(uint32_t vector) { return vector_stubs[vector]; }
+INSTRUCTION uint32_t vector_stub(uint32_t vector) { return vector_stubs[vector]; }
 void trap_return(void);
-static inline uint32_t trap_return_address(void) { return (uint32_t)&trap_return; }
+INSTRUCTION uint32_t trap_return_address(void) { return (uint32_t)&trap_return; }
 
 // segments.S, switch.S, boot.S
 void segments_load(void);
@@ -119,9 +122,9 @@ struct Program {
 };
 extern const struct Program program_table[];
 extern const struct Program program_table_end[];
-static inline uint32_t program_count(void) {
+INSTRUCTION uint32_t program_count(void) {
   return (uint32_t)(program_table_end - program_table);
 }
-static inline struct Program program_at(uint32_t index) { return program_table[index]; }
+INSTRUCTION struct Program program_at(uint32_t index) { return program_table[index]; }
 
 #endif
