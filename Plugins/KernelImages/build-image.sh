@@ -49,7 +49,7 @@ done
 # Through LLVM IR, because swiftc itself always makes position-independent code, which costs
 # i386 three instructions in nearly every function.
 "$swiftc" -target $target -enable-experimental-feature Embedded -swift-version 5 \
-  -parse-as-library -module-name KernelCore -wmo -Osize -g -enforce-exclusivity=unchecked \
+  -parse-as-library -module-name KernelCore -wmo -O -g -enforce-exclusivity=unchecked \
   -warnings-as-errors -Wwarning EmbeddedRestrictions \
   -file-prefix-map "$PWD=." -file-compilation-dir . \
   -Xfrontend -function-sections -Xfrontend -disable-stack-protector \

@@ -25,28 +25,28 @@ func serialPut(_ byte: UInt8) {
 /// Prints a message of the kernel's own.
 @inline(never)
 func report(_ message: StaticString) {
-  let flags = spin_acquire(&console_lock)
+  let flags = spinAcquire(&console_lock)
   for index in 0..<message.utf8CodeUnitCount { serialPut(message.utf8Start[index]) }
-  spin_release(&console_lock, flags)
+  spinRelease(&console_lock, flags)
 }
 
 @inline(never)
 func report(_ text: UnsafePointer<CChar>) {
-  let flags = spin_acquire(&console_lock)
+  let flags = spinAcquire(&console_lock)
   var next = text
   while next.pointee != 0 {
     serialPut(UInt8(bitPattern: next.pointee))
     next += 1
   }
-  spin_release(&console_lock, flags)
+  spinRelease(&console_lock, flags)
 }
 
 @inline(never)
 func reportHex(_ value: UInt32) {
-  let flags = spin_acquire(&console_lock)
+  let flags = spinAcquire(&console_lock)
   for digit in 0..<8 {
     let nibble = UInt8(truncatingIfNeeded: value >> (28 - 4 * UInt32(digit))) & 15
     serialPut(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
   }
-  spin_release(&console_lock, flags)
+  spinRelease(&console_lock, flags)
 }

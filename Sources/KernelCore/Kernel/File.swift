@@ -10,11 +10,11 @@ var filePosition: UInt8 = 0
 /// everywhere, and they are released the other way round.
 @inline(never)
 @c(file_write)
-func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: UInt32) {
-  let fileFlags = spin_acquire(&file_lock)
+func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+  let fileFlags = spinAcquire(&file_lock)
   filePosition = (filePosition &+ 1) & 3
-  let consoleFlags = spin_acquire(&console_lock)
-  for index in 0..<Int(count) { serialPut(bytes[index]) }
-  spin_release(&console_lock, consoleFlags)
-  spin_release(&file_lock, fileFlags)
+  let consoleFlags = spinAcquire(&console_lock)
+  for index in 0..<count { serialPut(bytes[index]) }
+  spinRelease(&console_lock, consoleFlags)
+  spinRelease(&file_lock, fileFlags)
 }

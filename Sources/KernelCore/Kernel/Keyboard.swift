@@ -8,10 +8,10 @@ var typedKeys = PacketQueue()
 @c(keyboard_interrupt)
 func keyboardInterrupt() {
   let key = in8(inputData)
-  let flags = spin_acquire(&keyboard_lock)
+  let flags = spinAcquire(&keyboard_lock)
   typedKeys.put(key)
   wake(.keyboard)
-  spin_release(&keyboard_lock, flags)
+  spinRelease(&keyboard_lock, flags)
   endInterrupt(keyboardLine)
 }
 

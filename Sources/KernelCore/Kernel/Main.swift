@@ -24,7 +24,7 @@ func kernelMain(_ magic: UInt32, _ information: UnsafeRawPointer) -> Never {
   createTasks(options.value(of: "tasks"))
 
   current_task = idleTask
-  tasks[Int(idleTask)].state = .running
+  tasks[idleTask].state = .running
   exploration_start()
   idle()
 }
@@ -58,7 +58,7 @@ private func createTasks(_ list: UnsafePointer<UInt8>?) {
   report("\n")
 }
 
-private func isNamed(_ program: UInt32, _ task: UInt32, _ list: UnsafePointer<UInt8>) -> Bool {
+private func isNamed(_ program: UInt32, _ task: Int, _ list: UnsafePointer<UInt8>) -> Bool {
   program_at(program).name.withMemoryRebound(to: UInt8.self, capacity: 1) {
     BootOptions.item(task, of: list, is: $0)
   }

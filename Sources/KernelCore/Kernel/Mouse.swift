@@ -37,7 +37,7 @@ func mouseInterrupt() {
 @inline(never)
 @c(redraw)
 func redraw(_ packet: UInt8) {
-  let flags = spin_acquire(&console_lock)
+  let flags = spinAcquire(&console_lock)
   pointer = packet & 3
-  spin_release(&console_lock, flags)
+  spinRelease(&console_lock, flags)
 }

@@ -4,25 +4,28 @@ import Hardware
 // it taken sleeps rather than spins. So only tasks may use it, never an interrupt handler.
 
 /// The owners of the two mutexes, under `mutex_lock`.
-var mutexOwners: (MutexOwner, MutexOwner) = (MutexOwner(), MutexOwner())
+var mutexOwners: InlineArray<2, MutexOwner> = [MutexOwner(), MutexOwner()]
 
-func lockMutex(_ mutex: UInt32) {
-  let channel: WaitChannel = mutex == 0 ? .mutex0 : .mutex1
-  sleepUntil(channel, &mutex_lock) {
-    let acquired =
-      mutex == 0
-      ? mutexOwners.0.tryAcquire(by: current_task) : mutexOwners.1.tryAcquire(by: current_task)
-    return acquired ? () : nil
+/// Makes the running task the owner of `mutex`; sleeps until it is free.
+@inline(never)
+@c(lock_mutex)
+func lockMutex(_ mutex: Int) {
+  sleepUntil(channel(of: mutex), &mutex_lock) {
+    mutexOwners[mutex].tryAcquire(by: current_task) ? () : nil
   }
 }
 
-/// Returns false unless the running task is the owner.
-func unlockMutex(_ mutex: UInt32) -> Bool {
-  let flags = spin_acquire(&mutex_lock)
-  let released =
-    mutex == 0
-    ? mutexOwners.0.release(by: current_task) : mutexOwners.1.release(by: current_task)
-  if released { wake(mutex == 0 ? .mutex0 : .mutex1) }
-  spin_release(&mutex_lock, flags)
+/// Frees `mutex`. Returns false, and does nothing, unless the running task is the owner.
+@inline(never)
+@c(unlock_mutex)
+func unlockMutex(_ mutex: Int) -> Bool {
+  let flags = spinAcquire(&mutex_lock)
+  let released = mutexOwners[mutex].release(by: current_task)
+  if released { wake(channel(of: mutex)) }
+  spinRelease(&mutex_lock, flags)
   return released
+}
+
+func channel(of mutex: Int) -> WaitChannel {
+  mutex == 0 ? .mutex0 : .mutex1
 }

@@ -3,7 +3,7 @@ import Hardware
 /// An exception that nobody expected: says what and where, and stops.
 @inline(never)
 @c(kernel_panic)
-func kernel_panic(_ frame: UnsafeMutablePointer<TrapFrame>) -> Never {
+func panic(_ frame: UnsafeMutablePointer<TrapFrame>) -> Never {
   report("panic: vector ")
   reportHex(frame.pointee.vector)
   report(" error ")
@@ -17,14 +17,14 @@ func kernel_panic(_ frame: UnsafeMutablePointer<TrapFrame>) -> Never {
 /// A condition that the kernel relies on does not hold.
 @inline(never)
 @c(kernel_assert_failed)
-func kernel_assert_failed() -> Never {
+func assertionFailed() -> Never {
   report("assertion failed\n")
   stop()
 }
 
 @inline(__always)
 func kernelAssert(_ condition: Bool) {
-  if !condition { kernel_assert_failed() }
+  if !condition { assertionFailed() }
 }
 
 func stop() -> Never {

@@ -18,28 +18,28 @@ var runQueue = RunQueue()
 @c(switch_to_next)
 func switchToNext() {
   kernelAssert(read_flags() & interruptFlag == 0)
-  let flags = spin_acquire(&scheduler_lock)
+  let flags = spinAcquire(&scheduler_lock)
   let previous = current_task
-  if previous != idleTask && tasks[Int(previous)].state == .running {
+  if previous != idleTask && tasks[previous].state == .running {
     makeReady(previous)
   }
   let next = runQueue.next() ?? idleTask
-  tasks[Int(next)].state = .running
+  tasks[next].state = .running
   current_task = next
-  spin_release(&scheduler_lock, flags)
+  spinRelease(&scheduler_lock, flags)
 
   if next != previous {
     kernel_stack_select(kernel_stack_top(next))
-    context_switch(&tasks[Int(previous)].savedStack, tasks[Int(next)].savedStack)
+    context_switch(&tasks[previous].savedStack, tasks[next].savedStack)
   }
 }
 
 /// Puts a task at the end of the run queue. The caller holds `scheduler_lock`.
 @inline(never)
 @c(make_ready)
-func makeReady(_ task: UInt32) {
+func makeReady(_ task: Int) {
   kernelAssert(scheduler_lock.held == 1)
-  tasks[Int(task)].state = .ready
+  tasks[task].state = .ready
   kernelAssert(runQueue.add(task))
 }
 

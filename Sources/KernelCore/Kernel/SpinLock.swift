@@ -4,13 +4,13 @@ import Hardware
 ///
 /// Interrupts go off before the lock is taken and stay off while it is held: an interrupt
 /// handler that wants the lock would otherwise wait for the very code that it interrupted,
-/// and for ever. The caller keeps the flags and hands them to `spin_release`, so locks nest:
+/// and for ever. The caller keeps the flags and hands them to `spinRelease`, so locks nest:
 /// an inner release puts back "off", and only the outermost one puts back what the caller
 /// had, be it on or off. That is also why the flags are a value and not a variable of the
 /// lock or of the CPU: each level has its own.
 @inline(never)
 @c(spin_acquire)
-func spin_acquire(_ lock: UnsafeMutablePointer<SpinLock>) -> UInt32 {
+func spinAcquire(_ lock: UnsafeMutablePointer<SpinLock>) -> UInt32 {
   let flags = read_flags()
   disable_interrupts()
   while exchange(lock, 1) != 0 {
@@ -19,10 +19,10 @@ func spin_acquire(_ lock: UnsafeMutablePointer<SpinLock>) -> UInt32 {
   return flags
 }
 
-/// Gives `lock` back, then restores the flags that `spin_acquire` returned for it.
+/// Gives `lock` back, then restores the flags that `spinAcquire` returned for it.
 @inline(never)
 @c(spin_release)
-func spin_release(_ lock: UnsafeMutablePointer<SpinLock>, _ flags: UInt32) {
+func spinRelease(_ lock: UnsafeMutablePointer<SpinLock>, _ flags: UInt32) {
   store_release(lock)
   write_flags(flags)
 }

@@ -12,19 +12,22 @@ let longestSleep: UInt32 = 3
 @inline(never)
 @c(system_call)
 func systemCall(_ frame: UnsafeMutablePointer<TrapFrame>) {
+  let number = Int32(bitPattern: frame.pointee.eax)
+  let first = frame.pointee.ebx
+  let second = frame.pointee.ecx
   enable_interrupts()
-  frame.pointee.eax = perform(
-    frame.pointee.eax, first: frame.pointee.ebx, second: frame.pointee.ecx)
+  frame.pointee.eax = perform(number, first, second)
 }
 
+/// The call itself. What user code hands in may be anything.
 @inline(__always)
-func perform(_ number: UInt32, first: UInt32, second: UInt32) -> UInt32 {
-  switch Int32(bitPattern: number) {
+func perform(_ number: Int32, _ first: UInt32, _ second: UInt32) -> UInt32 {
+  switch number {
   case SYS_READ:
     return UInt32(readKey())
   case SYS_WRITE:
     guard let bytes = userBytes(at: first, count: second) else { return failure }
-    fileWrite(bytes, second)
+    fileWrite(bytes, Int(truncatingIfNeeded: second))
     return second
   case SYS_YIELD:
     yieldCPU()
@@ -37,26 +40,30 @@ func perform(_ number: UInt32, first: UInt32, second: UInt32) -> UInt32 {
     exitTask()
   case SYS_LOCK:
     if first > 1 { return failure }
-    lockMutex(first)
+    lockMutex(Int(truncatingIfNeeded: first))
     return 0
   case SYS_UNLOCK:
     if first > 1 { return failure }
-    return unlockMutex(first) ? 0 : failure
+    return unlockMutex(Int(truncatingIfNeeded: first)) ? 0 : failure
   case SYS_TRANSFER:
-    if first > 1 || second > 1 || first == second { return failure }
-    transfer(from: first, to: second)
+    if first > 1 || second != 1 &- first { return failure }
+    transfer(from: Int(truncatingIfNeeded: first), to: Int(truncatingIfNeeded: second))
     return 0
   default:
     return failure
   }
 }
 
+@inline(never)
+@c(yield_cpu)
 func yieldCPU() {
   let flags = disableInterrupts()
   switchToNext()
   restoreInterrupts(flags)
 }
 
+@inline(never)
+@c(sleep_ticks)
 func sleep(ticks: UInt8) {
   let flags = disableInterrupts()
   fallAsleep(on: .clock, ticks: ticks)
@@ -64,13 +71,10 @@ func sleep(ticks: UInt8) {
   restoreInterrupts(flags)
 }
 
-/// The bytes that a task wants written, or nil if they are not its own to read.
+/// The bytes that a task wants written, or nil if they are not its to show.
+@inline(__always)
 func userBytes(at address: UInt32, count: UInt32) -> UnsafePointer<UInt8>? {
   if count > longestWrite { return nil }
-  let text = user_memory_begin()...user_memory_end() &- count
-  let stack = user_stack_top(current_task) &- userStackSize...user_stack_top(current_task) &- count
-  if !text.contains(address) && !stack.contains(address) { return nil }
+  if address < user_memory_begin() || address > user_memory_end() &- count { return nil }
   return UnsafePointer(bitPattern: UInt(address))
 }
-
-let userStackSize: UInt32 = 64

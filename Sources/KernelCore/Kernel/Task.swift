@@ -13,10 +13,10 @@ struct Task {
   var ticksLeft: UInt8
 }
 
-let userTaskCount: UInt32 = 2
+let userTaskCount = 2
 
 /// The task that runs when no other can. It is what remains of the boot.
-let idleTask: UInt32 = 2
+let idleTask = 2
 
 /// Named storage (storage.S), so that a switch of stacks has a fixed address to write to.
 var tasks: UnsafeMutablePointer<Task> {
@@ -26,7 +26,7 @@ var tasks: UnsafeMutablePointer<Task> {
 /// Lays out the kernel stack of a new task as if the task had entered the kernel at the
 /// first instruction of its program and then been suspended: what `context_switch` takes
 /// off, its return into the way out of the kernel, and the frame that this takes off.
-func createTask(_ task: UInt32, entry: UInt32) {
+func createTask(_ task: Int, entry: UInt32) {
   var stack = kernel_stack_top(task)
   func push(_ value: UInt32) {
     stack -= 4
@@ -43,7 +43,7 @@ func createTask(_ task: UInt32, entry: UInt32) {
   push(trap_return_address())
   for _ in 0..<4 { push(0) }  // EBP, EBX, ESI, EDI for context_switch
 
-  tasks[Int(task)] = Task(savedStack: stack, state: .ready, waitsFor: .nothing, ticksLeft: 0)
+  tasks[task] = Task(savedStack: stack, state: .ready, waitsFor: .nothing, ticksLeft: 0)
   kernelAssert(runQueue.add(task))
 }
 
@@ -52,11 +52,11 @@ func createTask(_ task: UInt32, entry: UInt32) {
 @c(task_exit)
 func exitTask() -> Never {
   disable_interrupts()
-  let flags = spin_acquire(&scheduler_lock)
-  tasks[Int(current_task)].state = .exited
-  let last = tasks[0].state == .exited && tasks[1].state == .exited
-  spin_release(&scheduler_lock, flags)
+  let flags = spinAcquire(&scheduler_lock)
+  tasks[current_task].state = .exited
+  let last = (0..<userTaskCount).allSatisfy { tasks[$0].state == .exited }
+  spinRelease(&scheduler_lock, flags)
   if last { allTasksExited() }
   switchToNext()
-  kernel_assert_failed()
+  assertionFailed()
 }

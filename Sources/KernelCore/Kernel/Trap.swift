@@ -20,6 +20,6 @@ func dispatchTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {
   case firstVector + 15:
     endInterrupt(0)  // spurious on the second controller; the first one does not know
   default:
-    kernel_panic(frame)
+    panic(frame)
   }
 }

@@ -25,7 +25,7 @@ public struct BootOptions {
 
   /// Whether the list `a,b,c` that starts at `list` has `name` at place `index`.
   public static func item(
-    _ index: UInt32, of list: UnsafePointer<UInt8>, is name: UnsafePointer<UInt8>
+    _ index: Int, of list: UnsafePointer<UInt8>, is name: UnsafePointer<UInt8>
   ) -> Bool {
     var item = list
     for _ in 0..<index {

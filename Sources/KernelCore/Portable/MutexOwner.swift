@@ -7,17 +7,17 @@ public struct MutexOwner: Equatable {
 
   public init() {}
 
-  public var owner: UInt32? { ownerPlusOne == 0 ? nil : UInt32(ownerPlusOne) &- 1 }
+  public var owner: Int? { ownerPlusOne == 0 ? nil : Int(ownerPlusOne) &- 1 }
 
   /// Makes `task` the owner if nobody is. A task that owns it already does not get it twice.
-  public mutating func tryAcquire(by task: UInt32) -> Bool {
+  public mutating func tryAcquire(by task: Int) -> Bool {
     if ownerPlusOne != 0 { return false }
     ownerPlusOne = UInt8(truncatingIfNeeded: task &+ 1)
     return true
   }
 
   /// Frees it. Returns false, and changes nothing, unless `task` is the owner.
-  public mutating func release(by task: UInt32) -> Bool {
+  public mutating func release(by task: Int) -> Bool {
     if owner != task { return false }
     ownerPlusOne = 0
     return true

@@ -10,20 +10,20 @@ public struct RunQueue: Equatable {
   public var isEmpty: Bool { queue.isEmpty }
   public var count: UInt32 { queue.count }
 
-  public func contains(_ task: UInt32) -> Bool {
+  public func contains(_ task: Int) -> Bool {
     queue.contains(UInt8(truncatingIfNeeded: task))
   }
 
   /// Puts `task` at the end. Returns false, and changes nothing, when it is there already or
   /// when there is no room.
-  public mutating func add(_ task: UInt32) -> Bool {
+  public mutating func add(_ task: Int) -> Bool {
     if contains(task) { return false }
     return queue.append(UInt8(truncatingIfNeeded: task))
   }
 
   /// Takes the task whose turn it is, or nil when none is ready.
-  public mutating func next() -> UInt32? {
+  public mutating func next() -> Int? {
     guard let task = queue.removeFirst() else { return nil }
-    return UInt32(task)
+    return Int(task)
   }
 }

@@ -14,6 +14,8 @@ private let userInterruptGate: UInt32 = 0xEE00
 
 private var gates: InlineArray<129, Gate> = InlineArray(repeating: Gate())
 
+@inline(never)
+@c(set_up_gates)
 func setUpGates() {
   for vector in 0..<UInt32(48) {
     installGate(vector, vector_stub(vector), interruptGate)

@@ -46,6 +46,7 @@ segments_load:
         movb    %al, gdt_tss + 4
         movb    %ah, gdt_tss + 7
         movl    $KERNEL_DATA, tss + TSS_SS0
+        movl    $task0_kernel_stack_top, tss + TSS_ESP0 // until the first switch
         lgdt    gdt_pointer
         ljmp    $KERNEL_CODE, $1f
 1:      movl    $KERNEL_DATA, %eax

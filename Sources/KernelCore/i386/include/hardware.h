@@ -80,23 +80,24 @@ struct TrapFrame {
   uint32_t user_esp, user_ss;  // there only if the low bits of cs say ring 3
 };
 
-extern uint32_t current_task;
+extern long current_task;
 extern uint32_t task_table[];
 INSTRUCTION void *_Nonnull task_table_address(void) { return task_table; }
 
 extern char task0_kernel_stack_top[], task1_kernel_stack_top[], idle_stack_top[];
 extern char task0_user_stack_top[], task1_user_stack_top[];
 
-INSTRUCTION uint32_t kernel_stack_top(uint32_t task) {
+INSTRUCTION uint32_t kernel_stack_top(long task) {
   return (uint32_t)(task == 0   ? task0_kernel_stack_top
                     : task == 1 ? task1_kernel_stack_top
                                 : idle_stack_top);
 }
 
-INSTRUCTION uint32_t user_stack_top(uint32_t task) {
+INSTRUCTION uint32_t user_stack_top(long task) {
   return (uint32_t)(task == 0 ? task0_user_stack_top : task1_user_stack_top);
 }
 
+// What a user task may have the kernel read: the programs and the user stacks.
 extern char user_begin[], user_end[];
 INSTRUCTION uint32_t user_memory_begin(void) { return (uint32_t)user_begin; }
 INSTRUCTION uint32_t user_memory_end(void) { return (uint32_t)user_end; }
