@@ -24,8 +24,9 @@ case $output in
   *) output=$PWD/$output ;;
 esac
 work=$output.objects
+modules=$(dirname "$output")/modules
 rm -rf "$work"
-mkdir -p "$work"
+mkdir -p "$work" "$modules"
 
 # Relative paths and a mapped compilation folder: the image says Sources/KernelCore/...
 # wherever it was built.
@@ -51,11 +52,12 @@ done
 "$swiftc" -target $target -enable-experimental-feature Embedded -swift-version 5 \
   -parse-as-library -module-name KernelCore -wmo -O -g -enforce-exclusivity=unchecked \
   -warnings-as-errors -Wwarning EmbeddedRestrictions \
-  -file-prefix-map "$PWD=." -file-compilation-dir . \
+  -file-prefix-map "$PWD=." -file-prefix-map "$(dirname "$tools")=toolchain" \
+  -file-compilation-dir . -Xfrontend -no-clang-module-breadcrumbs \
   -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
   -I $core/i386/include -Xcc -fno-pic -Xcc -ffreestanding \
   -Xcc -mno-sse -Xcc -mno-mmx -Xcc -mno-red-zone \
-  -module-cache-path "$work/modules" \
+  -module-cache-path "$modules" \
   $swift_files -emit-ir -o "$work/kernel.ll"
 "$clang" -target $target -fno-pic -Os -Xclang -disable-llvm-passes \
   -ffunction-sections -fdata-sections -Wno-override-module \
@@ -63,7 +65,7 @@ done
 
 for file in $core/i386/*.S; do
   object=$work/$(basename "$file" .S).o
-  "$clang" -target $target -g -I $core/i386/include -fno-integrated-cc1 \
+  "$clang" -target $target -g -I $core/i386/include \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \
     -c "$(chosen "$file")" -o "$object"
 done
