@@ -30,7 +30,9 @@ func switchToNext() {
 
   if next != previous {
     kernel_stack_select(kernel_stack_top(next))
-    context_switch(&tasks[previous].savedStack, tasks[next].savedStack)
+    let stack = tasks[next].savedStack
+    tasks[next].savedStack = 0
+    context_switch(&tasks[previous].savedStack, stack)
   }
 }
 

@@ -7,6 +7,7 @@ import Hardware
 /// interrupt on top of a system call), which a fixed place for registers in this structure
 /// could not do.
 struct Task {
+  /// Zero while the task runs: the stack pointer is then in ESP, and a copy would be stale.
   var savedStack: UInt32
   var state: TaskState
   var waitsFor: WaitChannel

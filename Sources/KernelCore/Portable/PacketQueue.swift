@@ -3,6 +3,8 @@
 /// A full queue drops what comes: the device is faster than its reader, and an interrupt
 /// handler can not wait.
 public struct PacketQueue: Equatable {
+  public static let capacity: UInt32 = 2
+
   private var queue = ByteQueue()
 
   public init() {}
@@ -12,7 +14,7 @@ public struct PacketQueue: Equatable {
 
   /// Queues `packet`, or drops it when the queue is full.
   public mutating func put(_ packet: UInt8) {
-    _ = queue.append(packet)
+    if count < Self.capacity { _ = queue.append(packet) }
   }
 
   /// Takes the oldest packet, or nil when there is none.

@@ -8,7 +8,10 @@ public enum TaskState: UInt8 {
 }
 
 /// What a sleeping task waits for.
-@c public enum WaitChannel: UInt8 {
+///
+/// A whole word: where the compiler keeps one on a stack, no stale bytes lie beside it that
+/// would make equal states look different.
+@c public enum WaitChannel: UInt32 {
   case nothing
   case clock
   case keyboard

@@ -1,6 +1,6 @@
 import Hardware
 
-/// How far the one open file has been written, modulo 4. Under `file_lock`.
+/// How far the one open file has been written, modulo 2. Under `file_lock`.
 var filePosition: UInt8 = 0
 
 /// EFLAGS as they were before the lock was taken.
@@ -12,7 +12,7 @@ var savedFlags: UInt32 = 0
 @c(file_write)
 func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
   savedFlags = spinAcquire(&file_lock)
-  filePosition = (filePosition &+ 1) & 3
+  filePosition = filePosition ^ 1
   savedFlags = spinAcquire(&console_lock)
   for index in 0..<count { serialPut(bytes[index]) }
   spinRelease(&console_lock, savedFlags)

@@ -1,6 +1,6 @@
 import Hardware
 
-/// How far the one open file has been written, modulo 4. Under `file_lock`.
+/// How far the one open file has been written, modulo 2. Under `file_lock`.
 var filePosition: UInt8 = 0
 
 /// Wrong: `put` takes the lock that its caller holds already.
@@ -8,7 +8,7 @@ var filePosition: UInt8 = 0
 @c(file_write)
 func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
   let fileFlags = spinAcquire(&file_lock)
-  filePosition = (filePosition &+ 1) & 3
+  filePosition = filePosition ^ 1
   let consoleFlags = spinAcquire(&console_lock)
   for index in 0..<count { put(bytes[index]) }
   spinRelease(&console_lock, consoleFlags)
