@@ -18,7 +18,8 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: ours),
     .target(
-      name: "KernelCore", exclude: ["Kernel", "i386", "Variants"], sources: ["Portable"],
+      name: "KernelCore", exclude: ["Kernel", "i386", "Variants"],
+      sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
     .target(name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours),
