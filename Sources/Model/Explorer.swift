@@ -22,6 +22,8 @@ public final class Explorer {
   var peakBytes = 0
   var root = 0
   var cut: String?
+  /// Called with the machine in every new state; for tests.
+  package var observeState: ((Machine) -> Void)?
   /// Failures of ours, in words: a counterexample that does not replay.
   var internalErrors: [String] = []
   /// Makes another world like this one, with a machine of its own.
@@ -253,6 +255,7 @@ public final class Explorer {
       let key = world.key()
       let (id, isNew) = table.insert(key)
       if isNew {
+        observeState?(world.machine)
         graph.add(stateInfo())
         save(id, choices: mask, later: choice != 0)
       }
@@ -262,6 +265,7 @@ public final class Explorer {
       key.low &+= 0x5851_F42D_4C95_7F2D &* (UInt64(terminal.rawValue) + 1)
       let (id, isNew) = table.insert(key)
       if isNew {
+        observeState?(world.machine)
         var flags = stateInfo()
         switch terminal {
         case .halted: flags |= StateGraph.Info.halted

@@ -11,7 +11,7 @@ public final class PreparedImage {
     self.name = name
     self.bytes = bytes
     self.symbols = symbols
-    elf = try ELFImage(bytes: bytes)
+    elf = try ELFImage(bytes)
   }
 
   /// `i386` or `x86-64`.

@@ -24,8 +24,9 @@ enum Patcher {
           "scenario `\(scenario)`: patch of `\(patch.symbol)`: \(bytes.count) bytes do not fit into the \(length) of `\(patch.instruction)`")
       }
       bytes += Array(repeating: nop, count: length - bytes.count)
+      guard let physical = image.elf.physical(ofVirtual: address) else { continue }
       for (i, b) in bytes.enumerated() {
-        machine.memory.setByte(at: image.elf.physicalAddress(of: address) + UInt64(i), b)
+        machine.memory.setByte(at: physical + UInt64(i), b)
       }
     }
   }
@@ -40,8 +41,9 @@ enum Patcher {
     var mnemonics: [String] = []
     while at < start + UInt64(size) {
       guard
+        let physical = image.elf.physical(ofVirtual: at),
         let instruction = machine.decodeText(
-          physical: image.elf.physicalAddress(of: at), address: at, is64Bit: image.elf.is64Bit)
+          physical: physical, address: at, is64Bit: image.elf.is64Bit)
       else { break }
       if instruction.mnemonic == wanted || instruction.text == wanted {
         seen += 1
