@@ -40,7 +40,9 @@ let package = Package(
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
     .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
-    .testTarget(name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"], swiftSettings: ours),
+    .testTarget(
+      name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"],
+      exclude: ["boot-in-qemu.sh"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .testTarget(name: "DatabaseTests", dependencies: ["Database"], swiftSettings: ours),
     .testTarget(name: "LockLabTests", dependencies: ["LockLab"], swiftSettings: ours),
