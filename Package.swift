@@ -18,7 +18,7 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: ours),
     .target(
-      name: "KernelCore", exclude: ["Kernel", "i386", "Variants"],
+      name: "KernelCore", exclude: ["Kernel", "i386", "Variants", "README.md"],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
