@@ -18,7 +18,7 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: ours),
     .target(
-      name: "KernelCore", exclude: ["Kernel", "i386", "Variants"],
+      name: "KernelCore", exclude: ["Kernel", "i386", "Variants", "README.md"],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
@@ -40,7 +40,9 @@ let package = Package(
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
     .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
-    .testTarget(name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"], swiftSettings: ours),
+    .testTarget(
+      name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"],
+      exclude: ["boot-in-qemu.sh"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .testTarget(name: "DatabaseTests", dependencies: ["Database"], swiftSettings: ours),
     .testTarget(name: "LockLabTests", dependencies: ["LockLab"], swiftSettings: ours),

@@ -24,9 +24,9 @@ case $output in
   *) output=$PWD/$output ;;
 esac
 work=$output.objects
-modules=$(dirname "$output")/modules
+modules=${MODULE_CACHE:-$work/modules}
 rm -rf "$work"
-mkdir -p "$work" "$modules"
+mkdir -p "$work"
 
 # Relative paths and a mapped compilation folder: the image says Sources/KernelCore/...
 # wherever it was built.

@@ -12,20 +12,23 @@ source=$3
 shift 3
 script=$package/Plugins/KernelImages/build-image.sh
 
+MODULE_CACHE=$(dirname "$folder")/modules
+export MODULE_CACHE
+
+# A folder that is gone would leave its image behind.
+rm -rf "$folder"
 mkdir -p "$folder"
 "$script" "$package" "$folder/core-i386"
-for variant in "$@"; do
-  "$script" "$package" "$folder/core-i386-$variant" "$variant"
-done
+[ $# -eq 0 ] || printf '%s\n' "$@" |
+  xargs -P "$(nproc)" -I VARIANT "$script" "$package" "$folder/core-i386-VARIANT" VARIANT
 
 {
   echo "// Made by Plugins/KernelImages from Sources/KernelCore."
   echo "extension KernelImages {"
   echo "  static let generated: [String: String] = ["
-  for name in core-i386 $(printf 'core-i386-%s\n' "$@"); do
-    [ "$name" = core-i386- ] && continue
-    printf '    "%s": "' "$name"
-    base64 -w 0 "$folder/$name"
+  for image in "$folder"/*; do
+    printf '    "%s": "' "$(basename "$image")"
+    base64 -w 0 "$image"
     printf '",\n'
   done
   echo "  ]"

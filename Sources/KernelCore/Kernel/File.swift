@@ -12,7 +12,7 @@ var filePosition: UInt8 = 0
 @c(file_write)
 func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
   let fileFlags = spinAcquire(&file_lock)
-  filePosition = filePosition ^ 1
+  filePosition ^= 1
   let consoleFlags = spinAcquire(&console_lock)
   for index in 0..<count { serialPut(bytes[index]) }
   spinRelease(&console_lock, consoleFlags)

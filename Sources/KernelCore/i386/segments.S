@@ -3,16 +3,17 @@
 
 #include "segments.h"
 
+// All are marked as accessed, so that the CPU never writes to the table.
         .data
         .balign 8
         .globl  gdt
         .type   gdt, @object
 gdt:
         .quad   0
-        .quad   0x00CF9A000000FFFF      // KERNEL_CODE: base 0, limit 4 GiB, DPL 0
-        .quad   0x00CF92000000FFFF      // KERNEL_DATA
-        .quad   0x00CFFA000000FFFF      // USER_CODE: the same, DPL 3
-        .quad   0x00CFF2000000FFFF      // USER_DATA
+        .quad   0x00CF9B000000FFFF      // KERNEL_CODE: base 0, limit 4 GiB, DPL 0
+        .quad   0x00CF93000000FFFF      // KERNEL_DATA
+        .quad   0x00CFFB000000FFFF      // USER_CODE: the same, DPL 3
+        .quad   0x00CFF3000000FFFF      // USER_DATA
 gdt_tss:
         .word   TSS_SIZE - 1
         .word   0                       // base, filled in by segments_load

@@ -12,7 +12,7 @@ var savedFlags: UInt32 = 0
 @c(file_write)
 func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
   savedFlags = spinAcquire(&file_lock)
-  filePosition = filePosition ^ 1
+  filePosition ^= 1
   savedFlags = spinAcquire(&console_lock)
   for index in 0..<count { serialPut(bytes[index]) }
   spinRelease(&console_lock, savedFlags)
