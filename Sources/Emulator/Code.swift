@@ -3,7 +3,7 @@
 /// The first block is executed in the loop itself and exists only in flat mode (`DecodeMode`),
 /// with 32-bit operands unless the name says otherwise. Names: R register, M memory, I immediate,
 /// destination first. The second block is one case per instruction family, any operand size, any segmentation.
-public enum Code: UInt8 {
+public enum Code: UInt8, Sendable {
   /// Not an instruction: find the micro-op of `rip`, decoding if need be. The zero value.
   case lookup
   /// Not an instruction: like `lookup`, then remember the result in the branch that came here.
