@@ -33,6 +33,15 @@ public final class Machine {
   var faultVector = -1
   var faultError: UInt32 = 0
 
+  /// Per CPU: translation look-aside buffers and the place in decoded code.
+  let cores: UnsafeMutablePointer<Core>
+  let decodeCache: DecodeCache
+  /// Tests: treat flat segments as if they were not, so that every instruction takes the path of
+  /// its family.
+  var segmentsForced = false
+  /// Linear addresses of hooks (`setHook`).
+  var hooks: Set<UInt64> = []
+
   /// Pseudo-vector: the instruction in flight touches something visible and was not executed.
   static let visibleFault = 0x1000
   /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.
@@ -41,9 +50,20 @@ public final class Machine {
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
     memory = Memory(ramBytes: ramBytes)
     cpus = (0..<cpuCount).map { _ in CPU() }
+    cores = .allocate(capacity: cpuCount)
+    for (index, cpu) in cpus.enumerated() {
+      (cores + index).initialize(to: Core(words: cpu.words))
+    }
+    decodeCache = DecodeCache(memory: memory)
   }
 
-  deinit { for cpu in cpus { cpu.deallocate() } }
+  deinit {
+    for (index, cpu) in cpus.enumerated() {
+      cores[index].deallocate()
+      cpu.deallocate()
+    }
+    cores.deallocate()
+  }
 }
 
 /// Why `Machine.run` came back.
