@@ -26,9 +26,12 @@ let package = Package(
     .target(name: "Model", dependencies: ["Emulator"], swiftSettings: ours),
     .target(
       name: "Database",
-      dependencies: ["Model", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "Model", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ],
       path: "Database",
-      resources: [.copy("Migrations"), .copy("Queries")],
+      resources: [.embedInCode("Migrations"), .embedInCode("Queries")],
       swiftSettings: ours),
     .executableTarget(
       name: "LockLab",

@@ -105,6 +105,8 @@ public struct TraceEvent: Codable, Sendable, Equatable {
   public var address: UInt64
   public var function: String
   public var location: SourceLocation?
+  /// Functions inlined at this address, innermost first, as `Symbolizer.location` gives them.
+  public var inlined: [String]
   public var disassembly: String
   /// IF after the event.
   public var interruptFlag: Bool
@@ -113,7 +115,8 @@ public struct TraceEvent: Codable, Sendable, Equatable {
 
   public init(
     kind: Kind, step: Int, cpu: Int, context: String, text: String, address: UInt64,
-    function: String = "", location: SourceLocation? = nil, disassembly: String = "",
+    function: String = "", location: SourceLocation? = nil, inlined: [String] = [],
+    disassembly: String = "",
     interruptFlag: Bool = false, held: [String] = []
   ) {
     self.kind = kind
@@ -124,6 +127,7 @@ public struct TraceEvent: Codable, Sendable, Equatable {
     self.address = address
     self.function = function
     self.location = location
+    self.inlined = inlined
     self.disassembly = disassembly
     self.interruptFlag = interruptFlag
     self.held = held

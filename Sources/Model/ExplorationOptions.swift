@@ -10,6 +10,8 @@ public struct ExplorationOptions: Sendable {
   public var maxInterrupts: Int??
   /// Counterexamples kept for each rule.
   public var counterexamplesPerRule = 8
+  /// Threads that explore.
+  public var workers = 1
   public init() {}
 }
 

@@ -4,7 +4,8 @@ public protocol Symbolizer: AnyObject {
   func symbol(named name: String) -> (address: UInt64, size: Int)?
   /// The function or object that contains an address: name (demangled), start, and size.
   func symbol(containing address: UInt64) -> (name: String, address: UInt64, size: Int)?
-  /// Source line of an instruction, with the functions inlined there, innermost first.
+  /// Source line of an instruction, with the functions inlined there, innermost first, each as
+  /// `name (inlined at file:line)`.
   func location(of address: UInt64) -> (location: SourceLocation, inlined: [String])?
   /// Where the caller's frame is, by the image's call-frame information: given a frame's pc, sp
   /// and bp, the return address and the caller's sp and bp.
