@@ -38,10 +38,7 @@ extension Machine {
     event.kind = .none
     if pollInterrupts(cpu) {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
-      if memory.observed {
-        noteStackPointer(cpu)
-        return .event
-      }
+      if memory.observed { return .event }
     }
     if words[CPU.Word.activity] != CPU.Activity.running { return .halted }
     selectMode(cpu)
@@ -74,13 +71,10 @@ extension Machine {
     }
     deliver(cpu, vector: vector, kind: .exception, errorCode: code)
     if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
-    if memory.observed {
-      noteStackPointer(cpu)
-      return .event
-    }
-    return nil
+    return memory.observed ? .event : nil
   }
 
+  /// For instructions that stay on their stack; a change of stacks is the observer's to judge.
   func noteStackPointer(_ cpu: Int) {
     let sp = cores[cpu].words[CPU.Register.sp]
     if sp < observation.lowestSP { observation.lowestSP = sp }

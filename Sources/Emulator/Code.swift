@@ -54,6 +54,8 @@ public enum Code: UInt8, Sendable {
   /// x87, MMX and SSE: #NM or #UD as CR0 says, else not modelled.
   case vector
   case unmodelled
+  /// A hook of a plain run.
+  case breakpoint
 }
 
 /// What a decoded instruction depends on besides its bytes.

@@ -62,6 +62,9 @@ extension Machine {
       }
       if !hooks.isEmpty && hookPages(contain: linear & ~0xFFF | UInt64(offset)) {
         op.klass |= InstructionClass.hook
+        if !memory.observed && hooks.contains(linear & ~0xFFF | UInt64(offset)) {
+          op.code = .breakpoint
+        }
       }
       let here = physical & ~0xFFF | UInt64(offset)
       table[offset] = cache.append(op)
@@ -150,7 +153,8 @@ extension Machine {
 
   // MARK: Hooks
 
-  /// Makes observed runs stop with `.visible` before the instruction at a linear address.
+  /// Makes runs stop with `.visible` before the instruction at a linear address. Plain runs stop
+  /// there for good: to go on, the hook has to be cleared.
   public func setHook(linear: UInt64) {
     if hooks.insert(linear).inserted { forgetCode() }
   }

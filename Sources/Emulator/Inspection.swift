@@ -67,11 +67,14 @@ extension Machine {
 
   public func hasHook(linear: UInt64) -> Bool { hooks.contains(linear) }
 
-  /// To be called after memory and CPUs were put back to an earlier state.
-  public func afterRestore() {
-    // Cached translations may be of other page tables, and stand for accessed bits that are clear
-    // again. Without paging a translation is always the same.
-    for index in cpus.indices where cpus[index][CPU.Word.cr0] >> 31 & 1 != 0 { flushTLB(index) }
+  /// The instruction at a physical address as text, whatever the CPUs' modes.
+  public func decodeText(
+    physical: UInt64, address: UInt64, is64Bit: Bool
+  ) -> Disassembly? {
+    guard physical + 15 < memory.hiddenBase else { return nil }
+    let bytes = (0..<15).map { memory.byte(at: physical + UInt64($0)) }
+    return Machine.disassemble(
+      bytes, mode: is64Bit ? DecodeMode.long64 : DecodeMode.flat32, at: address)
   }
 
   /// The next instruction as text.

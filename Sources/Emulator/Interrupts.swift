@@ -21,7 +21,7 @@ extension Machine {
   /// external interrupts wait for IF and behind both shadows. The controllers are wired to CPU 0.
   /// - Returns: whether something was delivered. When the delivery is not modelled, false with
   ///   `faultVector` set and nothing changed.
-  func pollInterrupts(_ cpu: Int) -> Bool {
+  @discardableResult public func pollInterrupts(_ cpu: Int) -> Bool {
     let c = cpus[cpu]
     faultVector = -1
     if c[CPU.Word.activity] > CPU.Activity.halted { return false }

@@ -154,6 +154,8 @@ public struct Observation {
   public var stopBefore: UInt16 = 0
   /// Whose accesses these are; 1 or more. Set from outside whenever the context changes.
   public var owner: UInt32 = 1
+  /// End of the part of its stack that is this context's own (linear); 0 where that is not known.
+  public var stackTop: UInt64 = 0
   /// Whether shared bytes stop the run.
   public var stopAtShared = true
   /// Granules that became shared since this was last set to zero.
@@ -187,6 +189,8 @@ public enum Shadow {
   public static let readByMany: UInt32 = 2
   /// More than one owner, one writes: an access is visible.
   public static let shared: UInt32 = 4
+  /// Used by a context as its own part of a stack.
+  public static let stack: UInt32 = 8
 }
 
 /// Classes of instructions that another context, or a rule, may see.

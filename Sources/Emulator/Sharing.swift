@@ -10,7 +10,15 @@ extension Machine {
     let offset = Int(truncatingIfNeeded: linear & 0xFFF)
     let shadow = (frame + (Memory.shadowOffset + offset & ~3)).assumingMemoryBound(to: UInt32.self)
     let count = (offset & 3 &+ size &+ 3) >> 2
-    let mine = observation.owner << Shadow.ownerShift
+    if kind & AccessKind.implicit != 0 {
+      if observation.logAccesses && logged { log(cpu, entry, linear, size, kind, write: write) }
+      return true
+    }
+    // What lies between the stack pointer (and what one instruction may push below it) and the
+    // end of this context's part of its stack is this context's alone by the stack's discipline.
+    let live = cores[cpu].words[CPU.Register.sp] &- 64
+    let ownStack = linear &- live < observation.stackTop &- live
+    let mine = ownStack ? Shadow.stack : observation.owner << Shadow.ownerShift
     var i = 0
     while i < count {
       let now = shadow[i]
@@ -46,6 +54,12 @@ extension Machine {
       return true
     }
     let wrote: UInt32 = write ? Shadow.written : 0
+    if now != 0 && (now ^ mine) & Shadow.stack != 0 {
+      // One context's stack, and another's data.
+      shadow.pointee = now | Shadow.shared | wrote
+      observation.newlyShared += 1
+      return true
+    }
     if now == 0 {
       shadow.pointee = mine | wrote
       return true
@@ -57,7 +71,7 @@ extension Machine {
       }
       return true
     }
-    if now & ~0xF == mine {
+    if now & ~Shadow.written == mine {
       shadow.pointee = now | wrote
       return true
     }

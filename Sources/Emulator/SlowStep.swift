@@ -20,6 +20,7 @@ extension Machine {
     let words = cores[cpu].words
     var outcome = Outcome.fault
     if faultVector < 0 {
+      if op.pointee.code == .breakpoint { return .stop(.visible) }
       if op.pointee.code == .system { return systemStep(cpu, op, &budget, &slice) }
       let oldSP = words[CPU.Register.sp]
       if op.pointee.code == .string {
@@ -32,8 +33,8 @@ extension Machine {
       }
       if outcome != .fault {
         if !memory.observed { return outcome == .next ? .next : .jumped }
-        noteStackPointer(cpu)
         if op.pointee.klass & InstructionClass.stackLoad == 0 {
+          noteStackPointer(cpu)
           return outcome == .next ? .next : .jumped
         }
         noteStackEvent(cpu, oldSP: oldSP)
@@ -70,9 +71,9 @@ extension Machine {
     slice.shadowRenewed = words[CPU.Word.shadow] != 0
     if event.kind == .output && event.vector == 0xF4 { return .stop(.exit) }
     if memory.observed {
-      noteStackPointer(cpu)
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .stop(.shutdown) }
       if event.kind != .none { return .stop(.event) }
+      noteStackPointer(cpu)
     }
     return .boundary
   }

@@ -213,7 +213,6 @@ public final class Explorer {
     for (cpu, words) in zip(world.machine.cpus, baseCPUs) {
       for i in 0..<CPU.wordCount { cpu.words[i] = words[i] }
     }
-    world.machine.afterRestore()
     world.machine.observation.lowestSP = world.cpu.rsp
   }
 
@@ -317,7 +316,6 @@ public final class Explorer {
       }
     }
     world.memory.fingerprint = saved.fingerprint
-    world.machine.afterRestore()
     world.machine.observation.lowestSP = world.cpu.rsp
   }
 
@@ -371,7 +369,6 @@ struct Snapshot {
     for (c, cpu) in machine.cpus.enumerated() {
       for i in 0..<CPU.wordCount { cpu.words[i] = words[c * CPU.wordCount + i] }
     }
-    machine.afterRestore()
     machine.observation.lowestSP = machine.cpus[0].rsp
   }
 }

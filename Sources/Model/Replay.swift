@@ -147,7 +147,7 @@ final class Replayer {
 
 extension World {
   func configureForReplay() {
-    machine.observation.owner = owner(strand: strand, depth: depth)
+    watchOwner()
     machine.observation.stopAtShared = false
     machine.observation.stopBefore = InstructionClass.hook
   }

@@ -122,7 +122,7 @@ extension World {
   private func configure() -> Bool {
     let enabled = cpu.interruptsEnabled
     let choose = enabled || !reductions.contains(.late)
-    machine.observation.owner = owner(strand: strand, depth: depth)
+    watchOwner()
     machine.observation.stopAtShared = choose
     machine.observation.stopBefore =
       choose
@@ -132,6 +132,27 @@ extension World {
       : (InstructionClass.io | InstructionClass.halt | InstructionClass.time
         | InstructionClass.hook)
     return choose
+  }
+
+  /// Tells the machine whose accesses the next ones are, and which part of the stack is theirs.
+  func watchOwner() {
+    let strand = strand
+    let depth = depth
+    machine.observation.owner = owner(strand: strand, depth: depth)
+    machine.observation.stackTop = ownStackTop(strand: strand, depth: depth)
+  }
+
+  /// End of the part of the stack that belongs to what runs now: the frame of the interrupt that
+  /// it is, or the top of the stack. User code has no nested parts: its owner number is enough.
+  private func ownStackTop(strand: UInt64, depth: Int) -> UInt64 {
+    if strand & World.userStrandBit != 0 { return 0 }
+    if depth > 0, let innermost = activationsOnStrand().first(where: \.isAsynchronous) {
+      return innermost.frame + (innermost.fromCPL == 3 ? 5 : 3) * slot
+    }
+    if let stack = stacks.first(where: { $0.low < strand && strand <= $0.high }) {
+      return stack.high
+    }
+    return strand
   }
 
   // MARK: Choices

@@ -148,7 +148,6 @@ final class World {
       try run(to: address(of: symbol, for: "start"), named: symbol)
     }
     machine.timersRun = false
-    machine.clearHooks()
     beginObserving()
   }
 
@@ -156,18 +155,16 @@ final class World {
     machine.timersRun = true
     var hits = 0
     let limit = scenario.start.limit
-    machine.setBreakpoint(linear: target)
-    defer { machine.clearBreakpoint() }
-    var passing = false
+    machine.setHook(linear: target)
+    defer { machine.clearHooks() }
     while machine.instructions < UInt64(limit) {
-      let stop = machine.run(
-        cpu: 0, limit: limit - Int(machine.instructions), passFirst: passing)
-      passing = false
-      switch stop {
+      switch machine.run(cpu: 0, limit: limit - Int(machine.instructions)) {
       case .visible:
         hits += 1
         if hits == scenario.start.hits { return }
-        passing = true
+        machine.clearHooks()
+        _ = machine.run(cpu: 0, limit: 1)
+        machine.setHook(linear: target)
       case .limit, .event: continue
       case .halted:
         throw ScenarioError(
