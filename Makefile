@@ -24,9 +24,9 @@ run: build
 test:
 	@ci/install-packages $(TEST_PACKAGES)
 	@ci/install-unicorn
-	$(SWIFT) build -c $(CONFIGURATION) --build-tests 
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
 	LOCKLAB_PYTHON="$$(ci/install-unicorn --path)" \
-	  $(SWIFT) test -c $(CONFIGURATION) --skip-build 
+	  $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
 
 bench: build
 	@ci/install-packages $(BENCH_PACKAGES)

@@ -22,7 +22,9 @@ let package = Package(
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
-    .target(name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours),
+    .target(
+      name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours,
+      linkerSettings: [.linkedLibrary("stdc++")]),
     .target(name: "Model", dependencies: ["Emulator"], swiftSettings: ours),
     .target(
       name: "Database",

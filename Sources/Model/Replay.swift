@@ -24,8 +24,8 @@ final class Replayer {
   let world: World
   /// Instructions executed since the start.
   var steps: Int { Int(world.machine.instructions &- world.instructionsAtStart) }
-  /// Called before each instruction is executed while tracing.
-  var beforeInstruction: (() -> Void)?
+  /// Called after each instruction while tracing, before anything is made of what it did.
+  var afterInstruction: (() -> Void)?
 
   init(world: World) { self.world = world }
 
@@ -91,9 +91,9 @@ final class Replayer {
         if found(wanted) { return nil }
         pass = true
       }
-      beforeInstruction?()
-      let limit = beforeInstruction == nil ? left : 1
+      let limit = afterInstruction == nil ? left : 1
       let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: pass)
+      afterInstruction?()
       pass = false
       left -= Int(world.machine.instructions &- before)
       switch stop {

@@ -41,7 +41,11 @@ extension World {
       if machine.pollInterrupts(cpuIndex) {
         if !handleEvent() { return .ended }
       } else {
-        return settle(available())
+        // Latched, to be taken later: the CPU stands where it stood.
+        let choices = available()
+        if choices != 0 { return settle(choices | 1) }
+        if !passHooks() { return .ended }
+        pass = true
       }
     }
     return runToChoice(pass: pass)
@@ -164,13 +168,7 @@ extension World {
     if ghost[Ghost.Layout.interruptsLeft] == 1 { return 0 }
     var mask: UInt32 = 0
     for (i, source) in scenario.sources.enumerated() where canFire(i, source) {
-      if late {
-        let deliverable =
-          source.nmi
-          ? machine.canTakeNMI(cpuIndex)
-          : machine.isDeliverable(line: source.line ?? 0, cpu: cpuIndex)
-        if !deliverable && !readsDevice() { continue }
-      }
+      if late && !isTakenAtOnce(source) && !readsDevice() { continue }
       mask |= 2 << UInt32(i)
     }
     return mask
@@ -178,10 +176,21 @@ extension World {
 
   var hasNMI: Bool { scenario.sources.contains(where: \.nmi) }
 
-  /// Whether a bound, and nothing else, keeps some source from firing here.
+  /// Whether a bound, and nothing else, keeps some source from being taken here.
   func isBlockedByBound() -> Bool {
-    if ghost[Ghost.Layout.interruptsLeft] == 1 { return true }
-    return scenario.sources.indices.contains { ghost[Ghost.Layout.arrivals + $0] == 1 }
+    let all = ghost[Ghost.Layout.interruptsLeft] == 1
+    for (i, source) in scenario.sources.enumerated()
+    where all || ghost[Ghost.Layout.arrivals + i] == 1 {
+      if isTakenAtOnce(source) { return true }
+    }
+    return false
+  }
+
+  /// Whether the CPU would take this source's interrupt at this boundary if it were raised now.
+  private func isTakenAtOnce(_ source: Source) -> Bool {
+    source.nmi
+      ? machine.canTakeNMI(cpuIndex)
+      : machine.isDeliverable(line: source.line ?? 0, cpu: cpuIndex)
   }
 
   private func canFire(_ i: Int, _ source: Source) -> Bool {

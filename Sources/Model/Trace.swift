@@ -29,7 +29,7 @@ final class Trace {
     var result = c
     world.tracer = { [unowned self] in self.note($0) }
     world.machine.observation.logAccesses = true
-    replayer.beforeInstruction = { [unowned self] in self.takeUpAccesses() }
+    replayer.afterInstruction = { [unowned self] in self.takeUpAccesses() }
     add(.start, at: world.cpu.rip, "exploration begins")
     let rule = c.rule
     _ = replayer.follow(c.schedule) { failure == nil && $0.rule == rule }

@@ -11,13 +11,14 @@ import Testing
     var rules: [String]
     var finals: Set<[UInt32]>
     var states = 0
+    var notes: [String] = []
 
     static func == (a: Result, b: Result) -> Bool {
       a.verdict == b.verdict && a.rules == b.rules && a.finals == b.finals
     }
 
     var description: String {
-      "\(verdict) \(rules) \(states) states, finals \(finals.map(\.description).sorted())"
+      "\(verdict) \(rules) \(states) states, finals \(finals.map(\.description).sorted()) \(notes)"
     }
   }
 
@@ -44,7 +45,8 @@ import Testing
     }
     let result = explorer.run()
     return Result(
-      verdict: result.verdict, rules: result.rules, finals: finals, states: result.states)
+      verdict: result.verdict, rules: result.rules, finals: finals, states: result.states,
+      notes: result.notes)
   }
 
   static func text(_ k: RandomKernel) -> String {
