@@ -21,7 +21,10 @@ let package = Package(
       name: "KernelCore", exclude: ["Kernel", "i386", "Variants"], sources: ["Portable"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
-    .target(name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours),
+    .target(
+      name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours,
+      // Demangles C++ and Rust names; Swift's own runtime needs it too.
+      linkerSettings: [.linkedLibrary("stdc++")]),
     .target(name: "Model", dependencies: ["Emulator"], swiftSettings: ours),
     .target(
       name: "Database",

@@ -109,7 +109,7 @@ public struct ImageRecord: Sendable, Equatable {
 
 /// Now, in UTC, as the database writes times.
 func timestamp(_ date: Date = Date()) -> String {
-  date.formatted(.iso8601.time(includingFractionalSeconds: true))
+  date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }
 
 private let encoder: JSONEncoder = {
