@@ -45,9 +45,15 @@ let package = Package(
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
     .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
-    .testTarget(name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"], swiftSettings: ours),
+    .testTarget(
+      name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
-    .testTarget(name: "DatabaseTests", dependencies: ["Database"], swiftSettings: ours),
-    .testTarget(name: "LockLabTests", dependencies: ["LockLab"], swiftSettings: ours),
+    .testTarget(name: "DebugInfoTests", dependencies: ["DebugInfo", "Model"], swiftSettings: ours),
+    .testTarget(
+      name: "DatabaseTests",
+      dependencies: ["Database", "Model", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: ours),
+    .testTarget(
+      name: "LockLabTests", dependencies: ["LockLab", "Database", "Model"], swiftSettings: ours),
   ]
 )

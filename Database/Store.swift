@@ -49,7 +49,7 @@ public final class Store {
       }
       return queue
     } catch let error as DatabaseError
-    where access == .read
+      where access == .read
       && [.SQLITE_READONLY, .SQLITE_CANTOPEN].contains(error.resultCode.primaryResultCode)
     {
       throw StoreError.olderSchema(path: path)

@@ -20,7 +20,8 @@ struct Baseline {
       if line.isEmpty || line.hasPrefix("#") { continue }
       let fingerprint = line.prefix { !$0.isWhitespace }
       guard fingerprint.count == 32, fingerprint.allSatisfy(\.isHexDigit) else {
-        throw Failure("\(file):\(index + 1): not a baseline's line: it must begin with 32 hex digits")
+        throw Failure(
+          "\(file):\(index + 1): not a baseline's line: it must begin with 32 hex digits")
       }
       lines[fingerprint.lowercased()] = line
     }

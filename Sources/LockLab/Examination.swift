@@ -101,7 +101,7 @@ final class Examination {
     for counterexample in result.counterexamples { keep(counterexample) }
     if let failure { throw failure }
     if result.sources.isEmpty { result.sources = item.scenario.sourcesInWords }
-    if result.bounds.isEmpty { result.bounds = item.scenario.boundsInWords }
+    if result.bounds.isEmpty { result.bounds = bounds(of: item) }
     result.notes += item.job.notes
     let kept = result.counterexamples.compactMap { findings[$0.identity.fingerprint] }
     return Outcome(result: result, image: item.image.record, findings: kept)
@@ -113,10 +113,16 @@ final class Examination {
     var options = flags.options
     guard let limit = flags.timeLimit else { return options }
     let used = ContinuousClock.now - begun
-    let left = limit.seconds - Double(used.components.seconds) - Double(used.components.attoseconds) / 1e18
+    let left =
+      limit.seconds - Double(used.components.seconds) - Double(used.components.attoseconds) / 1e18
     guard left > 0 else { return nil }
     options.timeLimit = left / Double(scenarios)
     return options
+  }
+
+  private func bounds(of item: Plan.Item) -> [String] {
+    let limit = flags.options.maxInterrupts ?? item.scenario.maxInterrupts
+    return item.scenario.boundsInWords(maxInterrupts: limit)
   }
 
   private func unexplored(_ item: Plan.Item, _ verdict: Verdict, _ note: String) -> Outcome {
@@ -124,7 +130,7 @@ final class Examination {
       scenario: item.scenario, arch: item.image.record.arch, verdict: verdict)
     result.notes = [note] + item.job.notes
     result.sources = item.scenario.sourcesInWords
-    result.bounds = item.scenario.boundsInWords
+    result.bounds = bounds(of: item)
     return Outcome(result: result, image: item.image.record, findings: [])
   }
 }
@@ -139,7 +145,7 @@ extension Scenario {
     }
   }
 
-  var boundsInWords: [String] {
+  func boundsInWords(maxInterrupts: Int?) -> [String] {
     var bounds: [String] = []
     if let maxInterrupts { bounds.append("at most \(maxInterrupts) interrupts in all") }
     for range in ignore { bounds.append("\(range.symbol) is not part of the state") }

@@ -73,7 +73,8 @@ struct ExplorationFlags: ParsableArguments {
   var timeLimit: TimeSpan?
 
   @Option(
-    help: ArgumentHelp("For the search's own structures: 512M, 8G (default: 8G).", valueName: "bytes")
+    help: ArgumentHelp(
+      "For the search's own structures: 512M, 8G (default: 8G).", valueName: "bytes")
   )
   var memoryLimit: ByteCount?
 

@@ -42,7 +42,8 @@ struct Plan {
     let names = jobs.flatMap { $0.scenarios.map(\.scenario.name) }
     for pattern in patterns where !names.contains(where: { fnmatch(pattern, $0, 0) == 0 }) {
       let hint = Suggestion.hint(for: pattern, among: names)
-      let list = "; there are: \(names.prefix(12).joined(separator: ", "))"
+      let list =
+        "; there are: \(names.prefix(12).joined(separator: ", "))"
         + (names.count > 12 ? " and \(names.count - 12) more" : "")
       throw Failure("no scenario '\(pattern)'\(hint.isEmpty ? list : hint)")
     }

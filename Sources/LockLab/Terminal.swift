@@ -14,6 +14,8 @@ struct Terminal {
   var hasColour: Bool
   /// Columns.
   var width: Int
+  /// A person reads: what is too long for a line is cut.
+  var isInteractive = false
 
   static let output = Terminal(descriptor: 1)
 
@@ -27,6 +29,7 @@ struct Terminal {
     let isTerminal = isatty(descriptor) == 1
     let refusesColour =
       !(environment["NO_COLOR"] ?? "").isEmpty || environment["TERM"] == "dumb"
+    isInteractive = isTerminal
     hasColour = isTerminal && !refusesColour
     var size = winsize()
     if let columns = environment["COLUMNS"].flatMap({ Int($0) }), columns > 0 {

@@ -55,8 +55,6 @@ struct ScenarioReader {
     return reader.result
   }
 
-  private init(result: JobScenario) { self.result = result }
-
   // MARK: The whole
 
   private mutating func chooseImage(
@@ -207,8 +205,9 @@ struct ScenarioReader {
     result.scenario.patches = try node.list().map { item in
       let fields = try item.fields(known, of: "a patch")
       guard let symbol = fields["symbol"], let instruction = fields["instruction"] else {
-        throw item.error("a patch needs a `symbol` and an `instruction`, as in {symbol: …, "
-          + "instruction: cli, drop: true}")
+        throw item.error(
+          "a patch needs a `symbol` and an `instruction`, as in {symbol: …, "
+            + "instruction: cli, drop: true}")
       }
       let action: Patch.Action
       switch (fields["drop"], fields["replace"]) {
@@ -243,7 +242,8 @@ struct ScenarioReader {
     let name = try node.text()
     guard RuleCatalogue.info(name) != nil else {
       let hint = Suggestion.hint(for: name, among: RuleCatalogue.all.map(\.name))
-      throw node.error("there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
+      throw node.error(
+        "there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
     }
     return name
   }
@@ -255,7 +255,8 @@ struct ScenarioReader {
       guard RuleCatalogue.info(name) != nil else {
         let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
         let hint = Suggestion.hint(for: name, among: names)
-        throw item.error("'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count)\(hint)")
+        throw item.error(
+          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count)\(hint)")
       }
       return name
     }

@@ -111,7 +111,8 @@ struct CounterexamplePage {
       cpu = step.cpu
       if let raise = step.raise {
         let sources = stored.scenario.sources
-        sentences.append("raise \(sources.indices.contains(raise) ? sources[raise].name : "#\(raise)")")
+        sentences.append(
+          "raise \(sources.indices.contains(raise) ? sources[raise].name : "#\(raise)")")
       }
       ran += step.instructions
     }

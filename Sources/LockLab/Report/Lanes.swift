@@ -3,8 +3,8 @@ import Model
 /// Draws an interleaving: a lane for each context from left to right, time from top to bottom, and
 /// beside each event the step, IF and the locks held on its CPU.
 ///
-/// An event's text begins in its own lane and runs on to the right as far as no other lane is in
-/// use there, so that few and deep lanes both leave room to read.
+/// An event's text begins in its own lane and runs on to the right over the lanes there; each lane
+/// that is in use goes on below and, where the text is short, beside it.
 struct Lanes {
   private let events: [TraceEvent]
   private let contexts: [String]
@@ -55,15 +55,14 @@ struct Lanes {
     event.held.isEmpty ? "-" : event.held.map(printable).joined(separator: ", ")
   }
 
-  /// A lane is in use from an event to its next one, unless the event left it.
+  /// A lane is in use from its first event on, also while it is interrupted or waits; not from where
+  /// it returned to where it is entered again.
   private static func liveness(_ events: [TraceEvent], lane: [Int], count: Int) -> [[Bool]] {
-    var live = [[Bool]](repeating: [Bool](repeating: false, count: events.count), count: count)
-    for lane_ in 0..<count {
-      let own = events.indices.filter { lane[$0] == lane_ }
-      for (index, next) in zip(own, own.dropFirst()) {
-        if events[index].kind == .return || events[index].kind == .end { continue }
-        for between in index..<next { live[lane_][between] = true }
-      }
+    var live = [[Bool]](repeating: [], count: count)
+    var isLive = [Bool](repeating: false, count: count)
+    for index in events.indices {
+      isLive[lane[index]] = events[index].kind != .return && events[index].kind != .end
+      for other in 0..<count { live[other].append(isLive[other]) }
     }
     return live
   }
@@ -98,8 +97,7 @@ struct Lanes {
   private func block(_ index: Int, shownPlace: inout String) -> [String] {
     let event = events[index]
     let isViolation = event.kind == .violation
-    let own = lane[index]
-    let available = max(room(right: own, at: index) - 2, 16)
+    let available = max(terminal.width - gutter - column(lane[index]) - 2, 16)
 
     var rows: [(text: String, styles: [Terminal.Style])] = []
     for line in printable(event.text).wrapped(to: available) {
@@ -108,12 +106,14 @@ struct Lanes {
     for line in place(of: event, shown: &shownPlace).flatMap({ $0.wrapped(to: available) }) {
       rows.append((line, [.dim]))
     }
-    let arrowFrom = origin(of: index)
     return rows.enumerated().map { number, row in
-      (number == 0 ? marks(event) : String(repeating: " ", count: gutter))
-        + prefix(index, isFirst: number == 0, arrowFrom: number == 0 ? arrowFrom : nil)
-        + terminal.styled(row.text, style: row.styles)
-    }.map { $0.trimmingRight() }
+      let isFirst = number == 0
+      let head = isFirst ? marks(event) : String(repeating: " ", count: gutter)
+      let line =
+        head + prefix(index, isFirst: isFirst) + terminal.styled(row.text, style: row.styles)
+        + suffix(index, after: row.text, isFirst: isFirst)
+      return line.trimmingRight()
+    }
   }
 
   /// Step, CPU, IF and the locks held.
@@ -124,13 +124,6 @@ struct Lanes {
       + (hasCPUs ? String(event.cpu).padded(to: 3) + "  " : "")
       + terminal.styled(flag, event.interruptFlag ? .green : .yellow) + "  "
       + (event.held.isEmpty ? terminal.styled(held, .dim) : terminal.styled(held, .cyan)) + "  "
-  }
-
-  /// Columns from an event's text to the next lane on its right that is in use, or to the edge.
-  private func room(right own: Int, at index: Int) -> Int {
-    let next = contexts.indices.first { $0 > own && isLive[$0][index] && wasLive($0, before: index) }
-    let end = next.map { gutter + column($0) } ?? terminal.width
-    return end - gutter - column(own)
   }
 
   private func wasLive(_ lane: Int, before index: Int) -> Bool {
@@ -149,8 +142,9 @@ struct Lanes {
   }
 
   /// What stands left of an event's text: the lanes in use, its own mark, an arrow into it.
-  private func prefix(_ index: Int, isFirst: Bool, arrowFrom: Int?) -> String {
+  private func prefix(_ index: Int, isFirst: Bool) -> String {
     let own = lane[index]
+    let arrowFrom = isFirst ? origin(of: index) : nil
     var text = ""
     for other in 0..<own {
       let isUsed = isFirst ? wasLive(other, before: index) : isLive[other][index]
@@ -170,30 +164,49 @@ struct Lanes {
     }
   }
 
-  /// Source line with what is inlined there, function and instruction; nothing that the event
-  /// before showed already.
+  /// The lanes in use right of an event's text, where it leaves them room.
+  private func suffix(_ index: Int, after text: String, isFirst: Bool) -> String {
+    var position = column(lane[index]) + 2 + text.count
+    var bars = ""
+    for other in contexts.indices where other > lane[index] {
+      let isUsed = isFirst ? wasLive(other, before: index) : isLive[other][index]
+      guard isUsed, column(other) > position else { continue }
+      bars += String(repeating: " ", count: column(other) - position) + "│"
+      position = column(other) + 1
+    }
+    return bars
+  }
+
+  /// Source line with what is inlined there, function, and instruction; a place that was shown
+  /// with the event before is not repeated.
   private func place(of event: TraceEvent, shown: inout String) -> [String] {
     var parts: [String] = []
-    let source = event.location.map { printable($0.description) } ?? ""
-    let chain = event.inlined.map(printable)
-    let function = printable(event.function)
-    let here = "\(source) \(function) \(chain)"
-    if here != shown {
-      if !source.isEmpty { parts.append(source) }
-      if !chain.isEmpty {
-        parts.append(chain.joined(separator: ", ") + (function.isEmpty ? "" : ", in \(function)"))
-      } else if !function.isEmpty {
-        parts.append(source.isEmpty ? function : "in \(function)")
-      }
-      shown = here
+    if let location = event.location {
+      parts.append("\(Self.file(location.file)):\(location.line)")
     }
+    parts += event.inlined.map(Self.brief)
+    if !event.function.isEmpty { parts.append(printable(event.function)) }
     var lines: [String] = []
-    if !parts.isEmpty { lines.append(parts.joined(separator: "  ")) }
+    let place = parts.joined(separator: " in ")
+    if !place.isEmpty, place != shown { lines.append(place) }
+    shown = place
     if !event.disassembly.isEmpty {
-      let address = "0x" + String(event.address, radix: 16)
-      lines.append("\(address)  \(printable(event.disassembly))")
+      lines.append("0x\(String(event.address, radix: 16)): \(printable(event.disassembly))")
     }
     return lines
+  }
+
+  /// A path's last part: lanes are narrow, and the stacks below show paths in full.
+  private static func file(_ path: String) -> String {
+    printable(path.split(separator: "/").last.map(String.init) ?? path)
+  }
+
+  /// `name (inlined at folder/file:line)` with the file alone.
+  private static func brief(_ inlined: String) -> String {
+    let opening = " (inlined at "
+    guard let range = inlined.firstRange(of: opening) else { return printable(inlined) }
+    return printable(String(inlined[..<range.upperBound]))
+      + file(String(inlined[range.upperBound...]))
   }
 }
 

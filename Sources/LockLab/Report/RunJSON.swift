@@ -35,11 +35,9 @@ struct ScenarioJSON: Encodable {
   }
 
   var name: String
-  var summary: String
   var image: String
   var arch: String
   var expected: String
-  var expectedRules: [String]
   var environment: Environment
   var covers: [String]
   var notes: [String]
@@ -58,7 +56,7 @@ struct ScenarioJSON: Encodable {
   init(_ item: Plan.Item) {
     self.init(item.scenario, arch: item.image.record.arch)
     environment.sources = item.scenario.sourcesInWords
-    environment.bounds = item.scenario.boundsInWords
+    environment.bounds = item.scenario.boundsInWords(maxInterrupts: item.scenario.maxInterrupts)
     notes = item.job.notes
   }
 
@@ -85,11 +83,9 @@ struct ScenarioJSON: Encodable {
 
   private init(_ scenario: Scenario, arch: String) {
     name = scenario.name
-    summary = scenario.summary
     image = scenario.image
     self.arch = arch
     expected = scenario.expected
-    expectedRules = scenario.expectedRules
     environment = Environment(cpus: scenario.cpus, sources: [], bounds: [])
     covers = scenario.covers
     notes = []

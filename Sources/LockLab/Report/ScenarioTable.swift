@@ -70,7 +70,8 @@ struct Summary {
     if !findings.isEmpty {
       lines.append("")
       var table = Table(columns: [
-        .init("id", .right), .init(""), .init("rule"), .init("scenario", limit: 40), .init("what happened"),
+        .init("id", .right), .init(""), .init("rule"), .init("scenario", limit: 40),
+        .init("what happened"),
       ])
       for (scenario, finding) in findings {
         table.rows.append([
@@ -90,6 +91,7 @@ struct Summary {
     let states = outcomes.reduce(0) { $0 + $1.result.states }
     let seconds = outcomes.reduce(0) { $0 + $1.result.seconds }
     let scenarios = "\(outcomes.count) scenario\(outcomes.count == 1 ? "" : "s")"
-    return "\(scenarios), \(met) as expected; \(grouped(states)) states in \(span(seconds)); run \(run)"
+    return
+      "\(scenarios), \(met) as expected; \(grouped(states)) states in \(span(seconds)); run \(run)"
   }
 }

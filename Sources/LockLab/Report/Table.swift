@@ -30,7 +30,8 @@ struct Table {
         columns[index].alignment == .right
           ? cell.rightAligned(to: widths[index]) : cell.padded(to: widths[index])
       }.joined(separator: "  ").trimmingRight()
-      return number == 0 ? terminal.styled(line, .bold) : line
+      let fitting = terminal.isInteractive ? line.cut(to: terminal.width) : line
+      return number == 0 ? terminal.styled(fitting, .bold) : fitting
     }
   }
 }

@@ -31,7 +31,8 @@ struct Query: ParsableCommand {
       "Only seen in this image: start of its digest, or its name.", valueName: "image"))
   var image: String?
   @Option(
-    help: ArgumentHelp("Only seen since then: 2026-01-31, or with a time (UTC).", valueName: "time"))
+    help: ArgumentHelp("Only seen since then: 2026-01-31, or with a time (UTC).", valueName: "time")
+  )
   var since: String?
   @Option(help: ArgumentHelp("At most so many rows (default: 100; with SQL: all).", valueName: "n"))
   var limit: Int?

@@ -35,7 +35,9 @@ struct Replay: ParsableCommand {
     let store = try Store(path: database.path, access: .read)
     let stored = try store.counterexample(try store.identifier(of: id))
     let source = image.map { ImageSource.file($0) } ?? ImageSource(origin: stored.image.origin)
-    guard let source else { throw Failure("it is not known where the image came from; use --image") }
+    guard let source else {
+      throw Failure("it is not known where the image came from; use --image")
+    }
     let loaded = try LoadedImage(source, name: stored.scenario.image)
     let isChanged = loaded.record.digest != stored.image.digest
     let outcome = try Model.replay(

@@ -33,7 +33,8 @@ struct Rules: ParsableCommand {
     }
     let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
     let hint = Suggestion.hint(for: name, among: names)
-    throw Failure("there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
+    throw Failure(
+      "there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
   }
 
   private func entry(_ rule: RuleInfo) -> Entry {
