@@ -132,9 +132,10 @@ public final class ReadOnlyQuery {
     switch code & 0xFF {
     case SQLITE_AUTH: .query(detail: "only SELECT over the database's tables is allowed here")
     case SQLITE_INTERRUPT: .queryTooLong(seconds: seconds)
-    case SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE:
-      .query(detail: "SQL: \(message)")
-    default: StoreError(code: code, detail: message, path: path)
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_IOERR,
+      SQLITE_NOMEM:
+      StoreError(code: code, detail: message, path: path)
+    default: .query(detail: "SQL: \(message)")
     }
   }
 
