@@ -24,6 +24,7 @@ let package = Package(
     .plugin(name: "KernelImages", capability: .buildTool()),
     .target(
       name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours,
+      // Demangles C++ and Rust names; Swift's own runtime needs it too.
       linkerSettings: [.linkedLibrary("stdc++")]),
     .target(name: "Model", dependencies: ["Emulator"], swiftSettings: ours),
     .target(
@@ -49,7 +50,12 @@ let package = Package(
       name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"],
       exclude: ["boot-in-qemu.sh"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
-    .testTarget(name: "DatabaseTests", dependencies: ["Database"], swiftSettings: ours),
-    .testTarget(name: "LockLabTests", dependencies: ["LockLab"], swiftSettings: ours),
+    .testTarget(name: "DebugInfoTests", dependencies: ["DebugInfo", "Model"], swiftSettings: ours),
+    .testTarget(
+      name: "DatabaseTests",
+      dependencies: ["Database", "Model", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: ours),
+    .testTarget(
+      name: "LockLabTests", dependencies: ["LockLab", "Database", "Model"], swiftSettings: ours),
   ]
 )

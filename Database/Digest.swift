@@ -34,7 +34,8 @@ public enum Digest {
 
   /// §6.2.2.
   private static func compress(
-    _ block: UnsafeRawBufferPointer, _ w: UnsafeMutableBufferPointer<UInt32>, _ state: inout [UInt32]
+    _ block: UnsafeRawBufferPointer, _ w: UnsafeMutableBufferPointer<UInt32>,
+    _ state: inout [UInt32]
   ) {
     func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
     for i in 0..<16 {

@@ -38,20 +38,24 @@ public final class ReadOnlyQuery {
     }
     sqlite3_busy_timeout(connection, 10_000)
     sqlite3_exec(connection, "PRAGMA query_only = ON", nil, nil, nil)
-    sqlite3_set_authorizer(connection, { _, action, _, name, _, _ in
-      switch action {
-      case SQLITE_SELECT, SQLITE_READ, SQLITE_RECURSIVE: return SQLITE_OK
-      case SQLITE_FUNCTION:
-        let isLoader = name.map { String(cString: $0).lowercased() == "load_extension" } ?? true
-        return isLoader ? SQLITE_DENY : SQLITE_OK
-      default: return SQLITE_DENY
-      }
-    }, nil)
+    sqlite3_set_authorizer(
+      connection,
+      { _, action, _, name, _, _ in
+        switch action {
+        case SQLITE_SELECT, SQLITE_READ, SQLITE_RECURSIVE: return SQLITE_OK
+        case SQLITE_FUNCTION:
+          let isLoader = name.map { String(cString: $0).lowercased() == "load_extension" } ?? true
+          return isLoader ? SQLITE_DENY : SQLITE_OK
+        default: return SQLITE_DENY
+        }
+      }, nil)
     let clock = Unmanaged.passUnretained(self).toOpaque()
-    sqlite3_progress_handler(connection, 10_000, { context in
-      let query = Unmanaged<ReadOnlyQuery>.fromOpaque(context!).takeUnretainedValue()
-      return ContinuousClock.now > query.deadline ? 1 : 0
-    }, clock)
+    sqlite3_progress_handler(
+      connection, 10_000,
+      { context in
+        let query = Unmanaged<ReadOnlyQuery>.fromOpaque(context!).takeUnretainedValue()
+        return ContinuousClock.now > query.deadline ? 1 : 0
+      }, clock)
   }
 
   deinit { sqlite3_close_v2(connection) }
@@ -128,9 +132,10 @@ public final class ReadOnlyQuery {
     switch code & 0xFF {
     case SQLITE_AUTH: .query(detail: "only SELECT over the database's tables is allowed here")
     case SQLITE_INTERRUPT: .queryTooLong(seconds: seconds)
-    case SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_MISMATCH, SQLITE_RANGE:
-      .query(detail: "SQL: \(message)")
-    default: StoreError(code: code, detail: message, path: path)
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_IOERR,
+      SQLITE_NOMEM:
+      StoreError(code: code, detail: message, path: path)
+    default: .query(detail: "SQL: \(message)")
     }
   }
 

@@ -77,12 +77,15 @@ extension Store {
           holders: try value([String].self, ofJSON: row["holders"]),
           waiters: try value([String].self, ofJSON: row["waiters"])),
         scenario: try value(Scenario.self, ofJSON: row["definition"]),
-        image: try Row.fetchOne(db, sql: "SELECT * FROM image WHERE id = ?", arguments: [row["image"]])
-          .map(Self.image)!,
+        image: try Row.fetchOne(
+          db, sql: "SELECT * FROM image WHERE id = ?", arguments: [row["image"]]
+        )
+        .map(Self.image)!,
         occurrences: try Row.fetchAll(
           db, sql: SavedQuery.occurrences.sql, arguments: ["counterexample": id]
         ).map {
-          Occurrence(run: $0["run"], found: $0["found"], scenario: $0["scenario"], image: $0["digest"])
+          Occurrence(
+            run: $0["run"], found: $0["found"], scenario: $0["scenario"], image: $0["digest"])
         },
         triage: try Self.triage(of: id, in: db))
     }

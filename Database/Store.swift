@@ -49,7 +49,7 @@ public final class Store {
       }
       return queue
     } catch let error as DatabaseError
-    where access == .read
+      where access == .read
       && [.SQLITE_READONLY, .SQLITE_CANTOPEN].contains(error.resultCode.primaryResultCode)
     {
       throw StoreError.olderSchema(path: path)
@@ -109,7 +109,7 @@ public struct ImageRecord: Sendable, Equatable {
 
 /// Now, in UTC, as the database writes times.
 func timestamp(_ date: Date = Date()) -> String {
-  date.formatted(.iso8601.time(includingFractionalSeconds: true))
+  date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }
 
 private let encoder: JSONEncoder = {

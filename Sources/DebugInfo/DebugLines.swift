@@ -159,7 +159,9 @@ final class DebugLines {
       }
     }
     let clean = (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
-    if let folder, clean.hasPrefix(folder + "/") { return String(clean.dropFirst(folder.count + 1)) }
+    if let folder, clean.hasPrefix(folder + "/") {
+      return String(clean.dropFirst(folder.count + 1))
+    }
     return clean
   }
 }

@@ -60,10 +60,13 @@ extension Explorer {
       if o.state == Explorer.sink { return 0 }
       return c == ShortestPaths.unreachable ? c : c + (o.choice == 0 ? 1 : 1 << 32 | 1)
     }
-    var found: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
+    var kept: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
     func keep(_ c: Counterexample, _ cost: UInt64) {
       let key = c.identity.text
-      if found[key].map({ cost < $0.cost }) ?? true { found[key] = (cost, c) }
+      if kept[key].map({ cost < $0.cost }) ?? true {
+        kept[key] = (cost, c)
+        found?(c)
+      }
     }
     // Rules found broken by events.
     var perRule: [String: Int] = [:]
@@ -103,7 +106,7 @@ extension Explorer {
         keep(c, paths.cost[finding.state])
       }
     }
-    return found.values.sorted { a, b in
+    return kept.values.sorted { a, b in
       (Explorer.rank(a.counterexample.rule), a.cost, a.counterexample.identity.text)
         < (Explorer.rank(b.counterexample.rule), b.cost, b.counterexample.identity.text)
     }.map(\.counterexample)
@@ -160,11 +163,14 @@ extension Explorer {
   private var stackDoubt: Bool { doubtfulStack != nil }
 
   private var doubtfulStack: Int? {
-    let total = world.slack.values.reduce(0, +)
     for (i, stack) in world.stacks.enumerated() {
-      if let d = world.deepest[i], d >= stack.low, d - stack.low < total { return i }
+      if let d = world.deepest[i], d >= stack.low, d - stack.low < slack(of: i) { return i }
     }
     return nil
+  }
+
+  private func slack(of stack: Int) -> UInt64 {
+    world.slack.reduce(0) { $0 + ($1.key >> 8 == stack ? $1.value : 0) }
   }
 
   private func noteStacks() {
@@ -172,7 +178,7 @@ extension Explorer {
       let stack = world.stacks[i]
       notes.append(
         "Stack `\(stack.name)`: \(world.deepest[i]! - stack.low) bytes were left at the deepest state; interrupts at the deepest "
-          + "instruction could take up to \(world.slack.values.reduce(0, +)) more.")
+          + "instruction could take up to \(slack(of: i)) more.")
     }
   }
 }

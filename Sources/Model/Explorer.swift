@@ -22,6 +22,8 @@ public final class Explorer {
   var peakBytes = 0
   var root = 0
   var cut: String?
+  /// Called with each counterexample as soon as it is known to replay.
+  public var found: ((Counterexample) -> Void)?
   /// Called with the machine in every new state; for tests.
   package var observeState: ((Machine) -> Void)?
   /// Failures of ours, in words: a counterexample that does not replay.

@@ -18,7 +18,9 @@ public struct RuleInfo: Sendable, Equatable {
     case data = "Data"
   }
 
-  init(_ name: String, _ group: Group, _ summary: String, locks: Bool = false, _ explanation: String) {
+  init(
+    _ name: String, _ group: Group, _ summary: String, locks: Bool = false, _ explanation: String
+  ) {
     self.name = name
     self.group = group
     self.summary = summary
@@ -85,7 +87,8 @@ public enum RuleCatalogue {
       the lock is called by one that holds it: split off a variant that expects it to be held.
       """),
     RuleInfo(
-      "lock-wrong-owner", .locks, "a lock is released by somebody else than its holder", locks: true,
+      "lock-wrong-owner", .locks, "a lock is released by somebody else than its holder",
+      locks: true,
       """
       The critical section of the holder is open while it still believes that it is protected. \
       Where a lock is meant to pass from one task to the next, as a scheduler's lock does across a \
@@ -262,7 +265,8 @@ public enum RuleCatalogue {
       tasks included.
       """),
     RuleInfo(
-      "eoi-after-switch", .entry, "a task switch comes before the EOI of the interrupt that caused it",
+      "eoi-after-switch", .entry,
+      "a task switch comes before the EOI of the interrupt that caused it",
       """
       The next task need not come from an interrupt and so need not send one: until the old task is \
       picked again, the line is blocked. Satisfy the device and send EOI before switching.

@@ -243,8 +243,10 @@ extension World {
     if cpu.cpl == 0 && cpu.interruptsEnabled && low < cpu.rsp {
       // An interrupt at the deepest instruction would have found the stack this much fuller.
       let missed = cpu.rsp - low
-      let level = depth
-      if missed > slack[level] ?? 0 { slack[level] = missed }
+      if let stack = stacks.firstIndex(where: { $0.low < cpu.rsp && cpu.rsp <= $0.high }) {
+        let level = stack << 8 | depth
+        if missed > slack[level] ?? 0 { slack[level] = missed }
+      }
     }
     endStretch(at: cpu.rsp)
     if endsNow { return .ended }

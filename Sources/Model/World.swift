@@ -46,7 +46,8 @@ final class World {
   var owners: [OwnerKey: UInt32] = [:]
   /// Locks that some handler takes, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
-  /// The largest slack between the deepest interruptible point and the branching point.
+  /// The largest slack between the deepest interruptible point and the branching point, by stack
+  /// (upper bits) and depth of interrupts (lower eight).
   var slack: [Int: UInt64] = [:]
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]

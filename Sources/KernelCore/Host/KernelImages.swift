@@ -9,6 +9,9 @@ public enum KernelImages {
   /// Every image's name and its ELF file in base64.
   public static let all: [String: String] = generated
 
+  /// The images' names, sorted.
+  public static var names: [String] { all.keys.sorted() }
+
   /// The ELF file of the image of that name, or nil when there is none.
   public static func image(named name: String) -> [UInt8]? {
     guard let text = all[name], let data = Data(base64Encoded: text) else { return nil }

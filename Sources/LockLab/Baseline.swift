@@ -1,0 +1,46 @@
+import Foundation
+import Model
+
+/// The counterexamples that a project has accepted for now: a text file that is committed beside its
+/// code, a sorted line for each, so that Git can merge it.
+///
+///     9c41f0…  lock-release-order  # console_lock: console_write, flush
+///
+/// Only the fingerprint decides; the rest is for people.
+struct Baseline {
+  /// Fingerprint to the whole line.
+  private(set) var lines: [String: String] = [:]
+
+  init() {}
+
+  init(file: String) throws {
+    let text = String(decoding: try readFile(file, limit: 64 << 20), as: UTF8.self)
+    for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      let line = raw.trimmingCharacters(in: .whitespaces)
+      if line.isEmpty || line.hasPrefix("#") { continue }
+      let fingerprint = line.prefix { !$0.isWhitespace }
+      guard fingerprint.count == 32, fingerprint.allSatisfy(\.isHexDigit) else {
+        throw Failure(
+          "\(file):\(index + 1): not a baseline's line: it must begin with 32 hex digits")
+      }
+      lines[fingerprint.lowercased()] = line
+    }
+  }
+
+  mutating func add(_ identity: Counterexample.Identity) {
+    let locks = identity.lockClasses.joined(separator: ", ")
+    let functions = identity.functions.joined(separator: ", ")
+    let comment = [locks, functions].filter { !$0.isEmpty }.joined(separator: ": ")
+    lines[identity.fingerprint] = printable(
+      "\(identity.fingerprint)  \(identity.rule)" + (comment.isEmpty ? "" : "  # \(comment)"))
+  }
+
+  func contains(_ identity: Counterexample.Identity) -> Bool {
+    lines[identity.fingerprint] != nil
+  }
+
+  var text: String {
+    "# Counterexamples that `locklab gate` lets pass; `--write-baseline` rewrites this file.\n"
+      + lines.values.sorted().map { $0 + "\n" }.joined()
+  }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Model
+import Yams
+
+/// A file of scenarios, read and checked as far as that goes without its images.
+struct Job {
+  /// As the user named it; for messages.
+  var file: String
+  var images: [String: ImageSource]
+  var scenarios: [JobScenario]
+}
+
+/// Where an image comes from.
+enum ImageSource: Equatable {
+  /// Carried in the program.
+  case builtin(String)
+  case file(String)
+
+  /// As the database keeps it.
+  var origin: String {
+    switch self {
+    case .builtin(let name): "builtin:\(name)"
+    case .file(let path): "file:\(URL(fileURLWithPath: path).standardizedFileURL.path)"
+    }
+  }
+
+  init?(origin: String) {
+    if origin.hasPrefix("builtin:") {
+      self = .builtin(String(origin.dropFirst("builtin:".count)))
+    } else if origin.hasPrefix("file:") {
+      self = .file(String(origin.dropFirst("file:".count)))
+    } else {
+      return nil
+    }
+  }
+}
+
+/// A scenario of a job, with the places in the file that errors refer to.
+struct JobScenario {
+  var scenario: Scenario
+  var file: String
+  var mark: Mark?
+  /// Symbols that the image must have, by the scenario's key that names them.
+  var symbols: [String: [SymbolUse]] = [:]
+  /// What a report says besides the search's own notes.
+  var notes: [String] = []
+
+  struct SymbolUse {
+    var symbol: String
+    var mark: Mark?
+  }
+
+  func error(_ message: String) -> JobError { JobError(file: file, mark: mark, message: message) }
+}
+
+extension Job {
+  /// The job of the reference kernel core, which the program carries.
+  static func reference() throws -> Job {
+    try Job(
+      yaml: String(decoding: PackageResources.reference_yml, as: UTF8.self), file: "reference.yml",
+      folder: nil)
+  }
+
+  static func load(_ path: String) throws -> Job {
+    let bytes = try readFile(path, limit: 16 << 20)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw JobError(file: path, message: "not a job file: it is not UTF-8 text")
+    }
+    return try Job(
+      yaml: text, file: path, folder: URL(fileURLWithPath: path).deletingLastPathComponent())
+  }
+
+  /// A job of one scenario, made from the command line.
+  static func single(image path: String, from symbol: String?) -> Job {
+    let name = URL(fileURLWithPath: path).lastPathComponent
+    var scenario = Scenario(name: name, image: name)
+    scenario.start.symbol = symbol
+    var timer = Source(name: "timer", line: 0)
+    timer.arrivals = nil
+    var keyboard = Source(name: "keyboard", line: 1)
+    keyboard.data = [0x1E, 0x9E]
+    scenario.sources = [timer, keyboard]
+    var made = JobScenario(scenario: scenario, file: path)
+    if let symbol { made.symbols["start"] = [.init(symbol: symbol)] }
+    made.notes = [
+      "Assumed, as no job file was given: 1 CPU, timer on line 0 and keyboard on line 1 as "
+        + "sources, each without limit, and no lock functions, so rules about locks say nothing."
+    ]
+    return Job(file: path, images: [name: .file(path)], scenarios: [made])
+  }
+
+  /// Reads a job file's text. Paths in it are relative to `folder`.
+  init(yaml: String, file: String, folder: URL?) throws {
+    let keys = ["version", "images", "defaults", "scenarios"]
+    let root = JobNode(node: try Self.compose(yaml, file: file), file: file)
+    guard root.isMapping else {
+      throw root.error("a job file is a mapping with the keys \(keys.joined(separator: ", "))")
+    }
+    let fields = try root.fields(keys, of: "a job file")
+    func required(_ key: String) throws -> JobNode {
+      guard let node = fields[key] else { throw root.error("the key '\(key)' is missing") }
+      return node
+    }
+    let version = try required("version")
+    guard try version.number(0...Int.max) == 1 else {
+      throw version.error("this LockLab reads job files of version 1")
+    }
+    self.file = file
+    images = try Self.images(try required("images"), folder: folder)
+    scenarios = []
+
+    var names: [String: Mark?] = [:]
+    for item in try required("scenarios").list() {
+      guard item.isMapping else { throw item.error("a scenario is a mapping") }
+      let scenario = try ScenarioReader.read(item, defaults: fields["defaults"], images: images)
+      let name = scenario.scenario.name
+      if let earlier = names[name] {
+        let place = earlier.map { " in line \($0.line)" } ?? ""
+        throw scenario.error("there is a scenario '\(name)' already\(place)")
+      }
+      names[name] = scenario.mark
+      scenarios.append(scenario)
+    }
+    guard !scenarios.isEmpty else { throw try required("scenarios").error("there is no scenario") }
+  }
+
+  private static func compose(_ yaml: String, file: String) throws -> Node {
+    do {
+      guard let node = try Yams.compose(yaml: yaml) else {
+        throw JobError(file: file, message: "the job file is empty")
+      }
+      return node
+    } catch let error as YamlError {
+      switch error {
+      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+        .composer(_, let problem, let mark, _):
+        throw JobError(file: file, mark: mark, message: "not YAML: \(problem)")
+      case .duplicatedKeysInMapping(let duplicates, let context):
+        throw JobError(
+          file: file, mark: context.mark,
+          message: "given twice in one mapping: \(duplicates.sorted().joined(separator: ", "))")
+      case .reader(let problem, _, _, _):
+        throw JobError(file: file, message: "not YAML: \(problem)")
+      default:
+        throw JobError(file: file, message: "not YAML")
+      }
+    }
+  }
+
+  private static func images(_ node: JobNode, folder: URL?) throws -> [String: ImageSource] {
+    var images: [String: ImageSource] = [:]
+    for (key, value) in try node.entries() {
+      let name = try key.text()
+      let fields = try value.fields(["builtin", "file"], of: "an image")
+      switch (fields["builtin"], fields["file"]) {
+      case (let builtin?, nil): images[name] = .builtin(try builtin.text())
+      case (nil, let file?):
+        let path = try file.text()
+        images[name] = .file(
+          path.hasPrefix("/") || folder == nil
+            ? path : folder!.appendingPathComponent(path).relativePath)
+      default: throw value.error("an image is either {builtin: NAME} or {file: PATH}")
+      }
+    }
+    guard !images.isEmpty else { throw node.error("there is no image") }
+    return images
+  }
+}

@@ -1,0 +1,264 @@
+import Model
+import Yams
+
+/// Reads a scenario of a job: the defaults' keys first, then its own over them. Lists are replaced,
+/// not appended to.
+struct ScenarioReader {
+  private var result: JobScenario
+
+  /// What each key of a scenario means.
+  private typealias Reader = @Sendable (inout ScenarioReader, JobNode) throws -> Void
+  private static let readers: [String: Reader] = [
+    "summary": { $0.result.scenario.summary = try $1.text() },
+    "image": { $0.result.scenario.image = try $1.text() },
+    "command-line": { $0.result.scenario.commandLine = try $1.text() },
+    "cpus": { $0.result.scenario.cpus = try $1.number(1...64) },
+    "memory": { $0.result.scenario.memory = try $1.byteCount() },
+    "start": { try $0.readStart($1) },
+    "sources": { $0.result.scenario.sources = try Self.sources($1) },
+    "max-interrupts": { $0.result.scenario.maxInterrupts = try $1.bound() },
+    "locks": { try $0.readLocks($1) },
+    "ends": { $0.result.scenario.ends = try $0.symbols($1, for: "ends") },
+    "assertions": { $0.result.scenario.assertions = try $0.symbols($1, for: "assertions") },
+    "panics": { $0.result.scenario.panics = try $0.symbols($1, for: "panics") },
+    "entry": { try $0.readEntry($1) },
+    "stacks": { try $0.readStacks($1) },
+    "switches": { $0.result.scenario.switches = try $0.symbols($1, for: "switches") },
+    "ignore": { try $0.readIgnored($1) },
+    "invariants": { $0.result.scenario.invariants = try $1.list().map { try $0.text() } },
+    "expected-exceptions": {
+      $0.result.scenario.expectedExceptions = try $1.list().map { try $0.number(0...31) }
+    },
+    "patches": { try $0.readPatches($1) },
+    "expect": { $0.result.scenario.expect = try Self.expectation($1) },
+    "covers": { $0.result.scenario.covers = try Self.covered($1) },
+  ]
+
+  static func read(
+    _ node: JobNode, defaults: JobNode?, images: [String: ImageSource]
+  ) throws -> JobScenario {
+    let known = Array(readers.keys)
+    let own = try node.fields(known + ["name"], of: "a scenario")
+    guard let name = own["name"] else { throw node.error("a scenario needs a name") }
+    var reader = ScenarioReader(
+      result: JobScenario(
+        scenario: Scenario(name: try name.text(), image: ""), file: node.file, mark: name.node.mark)
+    )
+    for (key, value) in try defaults?.fields(known, of: "the defaults") ?? [:] {
+      try readers[key]!(&reader, value)
+    }
+    for (key, value) in own where key != "name" { try readers[key]!(&reader, value) }
+    try reader.chooseImage(
+      images, mention: own["image"] ?? (try defaults?.fields(known, of: "the defaults"))?["image"],
+      node)
+    try reader.checkSources(own["sources"] ?? node)
+    return reader.result
+  }
+
+  // MARK: The whole
+
+  private mutating func chooseImage(
+    _ images: [String: ImageSource], mention: JobNode?, _ node: JobNode
+  ) throws {
+    let name = result.scenario.image
+    if name.isEmpty {
+      guard images.count == 1 else {
+        throw node.error(
+          "the scenario does not say which image: \(images.keys.sorted().joined(separator: ", "))")
+      }
+      result.scenario.image = images.first!.key
+    } else if images[name] == nil {
+      let hint = Suggestion.hint(for: name, among: images.keys)
+      throw (mention ?? node).error("there is no image '\(name)' under `images`\(hint)")
+    }
+  }
+
+  private func checkSources(_ node: JobNode) throws {
+    var names: Set<String> = []
+    for source in result.scenario.sources where !names.insert(source.name).inserted {
+      throw node.error("two sources are called '\(source.name)'")
+    }
+  }
+
+  // MARK: Symbols
+
+  private mutating func use(_ node: JobNode, for key: String) throws -> String {
+    let symbol = try node.text()
+    result.symbols[key, default: []].append(.init(symbol: symbol, mark: node.node.mark))
+    return symbol
+  }
+
+  /// A list of symbols that replaces what `key` named before.
+  private mutating func symbols(_ node: JobNode, for key: String) throws -> [String] {
+    result.symbols[key] = []
+    return try node.items().map { try use($0, for: key) }
+  }
+
+  // MARK: Keys
+
+  private mutating func readStart(_ node: JobNode) throws {
+    let fields = try node.fields(["symbol", "hits", "limit"], of: "start")
+    if let symbol = fields["symbol"] {
+      result.symbols["start"] = []
+      result.scenario.start.symbol = try use(symbol, for: "start")
+    }
+    if let hits = fields["hits"] { result.scenario.start.hits = try hits.number(1...Int.max) }
+    if let limit = fields["limit"] { result.scenario.start.limit = try limit.number(1...Int.max) }
+  }
+
+  private static func sources(_ node: JobNode) throws -> [Source] {
+    try node.list().map { item in
+      let fields = try item.fields(["name", "line", "nmi", "data", "arrivals"], of: "a source")
+      guard let name = fields["name"] else { throw item.error("a source needs a name") }
+      var source = Source(name: try name.text(), line: try fields["line"]?.number(0...15))
+      source.nmi = try fields["nmi"]?.truth() ?? false
+      source.data = try fields["data"].map(data) ?? []
+      source.arrivals = try fields["arrivals"]?.bound()
+      guard (source.line == nil) == source.nmi else {
+        throw item.error("a source has either a `line` from 0 to 15 or `nmi: true`")
+      }
+      if source.line == 2 {
+        throw fields["line"]!.error("line 2 is the second controller's own; devices are on others")
+      }
+      return source
+    }
+  }
+
+  private static func data(_ node: JobNode) throws -> [UInt8] {
+    if case .sequence = node.node { return try node.list().map { UInt8(try $0.number(0...255)) } }
+    return try node.hexBytes()
+  }
+
+  private mutating func readLocks(_ node: JobNode) throws {
+    result.symbols["locks"] = []
+    result.scenario.locks = []
+    let known = [
+      "kind", "acquire", "release", "try-acquire", "lock-argument", "flags-argument", "handed-over",
+    ]
+    for item in try node.list() {
+      let fields = try item.fields(known, of: "a lock")
+      func names(_ key: String) throws -> [JobNode] { try fields[key]?.items() ?? [] }
+      var lock = LockDiscipline(
+        acquire: try names("acquire").map { try use($0, for: "locks") },
+        release: try names("release").map { try use($0, for: "locks") })
+      guard !lock.acquire.isEmpty, !lock.release.isEmpty else {
+        throw item.error("a lock needs the functions that `acquire` and `release` it")
+      }
+      lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
+      lock.handedOver = try names("handed-over").map { try use($0, for: "locks") }
+      if let kind = fields["kind"] {
+        let names = LockDiscipline.Kind.allCases.map(\.rawValue)
+        lock.kind = LockDiscipline.Kind(rawValue: try kind.choice(names, what: "kind of lock"))!
+      }
+      if let argument = fields["lock-argument"] { lock.lockArgument = try argument.number(1...16) }
+      if let argument = fields["flags-argument"] {
+        guard lock.kind == .value else {
+          throw argument.error("only a lock of kind 'value' hands its flags to release")
+        }
+        lock.flagsArgument = try argument.number(1...16)
+      } else if lock.kind != .value {
+        lock.flagsArgument = nil
+      }
+      result.scenario.locks.append(lock)
+    }
+  }
+
+  private mutating func readEntry(_ node: JobNode) throws {
+    let fields = try node.fields(["complete", "exit"], of: "entry")
+    var entry = result.scenario.entry ?? EntryPath(complete: [], exit: [])
+    if let complete = fields["complete"] {
+      entry.complete = try symbols(complete, for: "entry.complete")
+    }
+    if let exit = fields["exit"] { entry.exit = try symbols(exit, for: "entry.exit") }
+    result.scenario.entry = entry
+  }
+
+  /// `SYMBOL`, or `{symbol: SYMBOL, size: BYTES}`.
+  private mutating func extent(
+    _ node: JobNode, for key: String
+  ) throws -> (symbol: String, size: Int?) {
+    guard node.isMapping else { return (try use(node, for: key), nil) }
+    let fields = try node.fields(["symbol", "size"], of: key)
+    guard let symbol = fields["symbol"] else { throw node.error("the key 'symbol' is missing") }
+    return (try use(symbol, for: key), try fields["size"]?.byteCount())
+  }
+
+  private mutating func readStacks(_ node: JobNode) throws {
+    result.symbols["stacks"] = []
+    result.scenario.stacks = try node.list().map {
+      let extent = try extent($0, for: "stacks")
+      return StackLimit(symbol: extent.symbol, size: extent.size)
+    }
+  }
+
+  private mutating func readIgnored(_ node: JobNode) throws {
+    result.symbols["ignore"] = []
+    result.scenario.ignore = try node.list().map {
+      let extent = try extent($0, for: "ignore")
+      return MemoryRange(symbol: extent.symbol, size: extent.size)
+    }
+  }
+
+  private mutating func readPatches(_ node: JobNode) throws {
+    result.symbols["patches"] = []
+    let known = ["symbol", "instruction", "occurrence", "drop", "replace"]
+    result.scenario.patches = try node.list().map { item in
+      let fields = try item.fields(known, of: "a patch")
+      guard let symbol = fields["symbol"], let instruction = fields["instruction"] else {
+        throw item.error(
+          "a patch needs a `symbol` and an `instruction`, as in {symbol: …, "
+            + "instruction: cli, drop: true}")
+      }
+      let action: Patch.Action
+      switch (fields["drop"], fields["replace"]) {
+      case (let drop?, nil):
+        guard try drop.truth() else { throw drop.error("leave the patch out instead") }
+        action = .drop
+      case (nil, let replacement?): action = .replace(try replacement.hexBytes())
+      default: throw item.error("a patch has either `drop: true` or `replace: \"hex bytes\"`")
+      }
+      return Patch(
+        symbol: try use(symbol, for: "patches"), instruction: try instruction.text(),
+        occurrence: try fields["occurrence"]?.number(1...Int.max) ?? 1, action: action)
+    }
+  }
+
+  private static func expectation(_ node: JobNode) throws -> Expectation {
+    guard node.isMapping else {
+      guard case .scalar(let scalar) = node.node, scalar.string == "clean" else {
+        throw node.error("expected `clean` or {violated: [RULES]}")
+      }
+      return .clean
+    }
+    guard let violated = try node.fields(["violated"], of: "expect")["violated"] else {
+      throw node.error("expected `clean` or {violated: [RULES]}")
+    }
+    let rules = try violated.items().map { try ruleName($0) }
+    guard !rules.isEmpty else { throw violated.error("name the rules that are to be broken") }
+    return .violated(rules: rules)
+  }
+
+  private static func ruleName(_ node: JobNode) throws -> String {
+    let name = try node.text()
+    guard RuleCatalogue.info(name) != nil else {
+      let hint = Suggestion.hint(for: name, among: RuleCatalogue.all.map(\.name))
+      throw node.error(
+        "there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
+    }
+    return name
+  }
+
+  private static func covered(_ node: JobNode) throws -> [String] {
+    try node.list().map { item in
+      let name = try item.text()
+      if Mechanism.info(name) != nil { return name }
+      guard RuleCatalogue.info(name) != nil else {
+        let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
+        let hint = Suggestion.hint(for: name, among: names)
+        throw item.error(
+          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count)\(hint)")
+      }
+      return name
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import Model
+
+/// `--db`, or what the environment says.
+struct DatabaseOption: ParsableArguments {
+  @Option(
+    name: .customLong("db"),
+    help: ArgumentHelp(
+      "The database (default: $LOCKLAB_DB, else locklab.db).", valueName: "file"),
+    completion: .file(extensions: ["db"]))
+  var file: String?
+
+  static let standard = "locklab.db"
+
+  var path: String {
+    if let file { return file }
+    let named = ProcessInfo.processInfo.environment["LOCKLAB_DB"] ?? ""
+    return named.isEmpty ? Self.standard : named
+  }
+
+  /// ` --db FILE` for a command that is shown, where the database is not the one it would take.
+  var hint: String {
+    guard let file else { return "" }
+    let isPlain = file.allSatisfy { $0.isLetter || $0.isNumber || "/._-+".contains($0) }
+    return " --db " + (isPlain ? file : "'\(file.replacing("'", with: "'\\''"))'")
+  }
+}
+
+/// Which scenarios.
+struct JobOptions: ParsableArguments {
+  @Argument(
+    help: "Job files; without any, the job of the reference kernel core.",
+    completion: .file(extensions: ["yml", "yaml"]))
+  var jobs: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Only scenarios whose name fits; can be given more than once.", valueName: "glob"))
+  var scenario: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Check this ELF image without a job file, with timer and keyboard as sources.",
+      valueName: "file"),
+    completion: .file())
+  var image: String?
+
+  @Option(
+    name: .customLong("from"),
+    help: ArgumentHelp(
+      "With --image: explore from where boot reaches this symbol.", valueName: "symbol"))
+  var start: String?
+
+  func validate() throws {
+    if image != nil, !jobs.isEmpty {
+      throw ValidationError("Give job files or --image, not both.")
+    }
+    if start != nil, image == nil {
+      throw ValidationError("--from needs --image; in a job file, write `start: {symbol: …}`.")
+    }
+  }
+}
+
+/// How scenarios are explored.
+struct ExplorationFlags: ParsableArguments {
+  @Option(help: ArgumentHelp("Threads that explore.", valueName: "n"))
+  var workers = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "For the whole run, shared among its scenarios: 90, 30s, 5m, 2h.", valueName: "time"))
+  var timeLimit: TimeSpan?
+
+  @Option(
+    help: ArgumentHelp(
+      "For the search's own structures: 512M, 8G (default: 8G).", valueName: "bytes")
+  )
+  var memoryLimit: ByteCount?
+
+  @Option(
+    help: ArgumentHelp(
+      "Bound on injected interrupts, in place of each scenario's own.", valueName: "n|unlimited"))
+  var maxInterrupts: Bound?
+
+  @Option(
+    help: ArgumentHelp(
+      "Reductions of the search: all, none, or some of "
+        + Reduction.allCases.map(\.rawValue).joined(separator: ",") + " (default: all).",
+      valueName: "names"))
+  var reduce: Reductions?
+
+  func validate() throws {
+    guard (1...1024).contains(workers) else {
+      throw ValidationError("--workers is a number from 1 to 1024.")
+    }
+  }
+
+  var options: ExplorationOptions {
+    var options = ExplorationOptions()
+    options.workers = workers
+    if let reduce { options.reductions = reduce.set }
+    if let memoryLimit { options.memoryLimit = memoryLimit.bytes }
+    if let maxInterrupts { options.maxInterrupts = .some(maxInterrupts.limit) }
+    return options
+  }
+}
+
+enum Format: String, ExpressibleByArgument, CaseIterable {
+  case text, json
+}
+
+struct FormatOption: ParsableArguments {
+  @Option(help: "How results are written: text or json.")
+  var format = Format.text
+}
+
+extension ProgressReport.Mode: ExpressibleByArgument {}
+
+struct ProgressOption: ParsableArguments {
+  @Option(help: "Progress on standard error: auto, plain or none.")
+  var progress = ProgressReport.Mode.auto
+}

@@ -1,0 +1,51 @@
+import Foundation
+import Model
+
+/// The scenarios that a command is to deal with, each with its image loaded and checked.
+struct Plan {
+  struct Item {
+    var job: JobScenario
+    var image: LoadedImage
+    var scenario: Scenario { job.scenario }
+  }
+
+  var items: [Item] = []
+
+  init(_ options: JobOptions) throws {
+    let jobs: [Job] =
+      if let image = options.image {
+        [Job.single(image: image, from: options.start)]
+      } else if options.jobs.isEmpty {
+        [try Job.reference()]
+      } else {
+        try options.jobs.map(Job.load)
+      }
+    try Self.checkPatterns(options.scenario, jobs: jobs)
+    for job in jobs {
+      var loaded: [String: LoadedImage] = [:]
+      for scenario in job.scenarios where Self.isChosen(scenario.scenario.name, options.scenario) {
+        let name = scenario.scenario.image
+        let image = try loaded[name] ?? LoadedImage(job.images[name]!, name: name)
+        loaded[name] = image
+        try scenario.check(against: image.symbols)
+        items.append(Item(job: scenario, image: image))
+      }
+    }
+  }
+
+  private static func isChosen(_ name: String, _ patterns: [String]) -> Bool {
+    patterns.isEmpty || patterns.contains { fnmatch($0, name, 0) == 0 }
+  }
+
+  /// A pattern that fits nothing is a mistake, not an empty result.
+  private static func checkPatterns(_ patterns: [String], jobs: [Job]) throws {
+    let names = jobs.flatMap { $0.scenarios.map(\.scenario.name) }
+    for pattern in patterns where !names.contains(where: { fnmatch(pattern, $0, 0) == 0 }) {
+      let hint = Suggestion.hint(for: pattern, among: names)
+      let list =
+        "; there are: \(names.prefix(12).joined(separator: ", "))"
+        + (names.count > 12 ? " and \(names.count - 12) more" : "")
+      throw Failure("no scenario '\(pattern)'\(hint.isEmpty ? list : hint)")
+    }
+  }
+}

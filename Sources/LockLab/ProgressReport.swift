@@ -1,0 +1,72 @@
+import Foundation
+import Model
+
+/// Says on standard error how far a run has come: one line that is rewritten, on a terminal; a line
+/// every few seconds elsewhere. Standard output is left to the results.
+final class ProgressReport {
+  enum Mode: String, CaseIterable {
+    case auto, plain, none
+  }
+
+  private enum Form { case live, plain, none }
+
+  private let form: Form
+  private let width: Int
+  private let interval: Duration = .seconds(5)
+  private var lastLine: ContinuousClock.Instant = .now
+  private var isShown = false
+
+  init(_ mode: Mode) {
+    let isTerminal =
+      isatty(2) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    form =
+      switch mode {
+      case .auto: isTerminal ? .live : .plain
+      case .plain: .plain
+      case .none: .none
+      }
+    width = Terminal(descriptor: 2).width
+  }
+
+  /// `ordinal` counts scenarios from 1.
+  func update(_ progress: SearchProgress, scenario: String, ordinal: Int, of count: Int) {
+    let head = "[\(ordinal)/\(count)] \(printable(scenario))"
+    switch form {
+    case .live:
+      let line = "\(head)  \(Self.describe(progress))".cut(to: width - 1)
+      writeError("\r\u{1B}[2K\(line)")
+      isShown = true
+    case .plain where ContinuousClock.now - lastLine >= interval:
+      lastLine = .now
+      writeError("\(head)  \(Self.describe(progress))\n")
+    default: break
+    }
+  }
+
+  /// Takes the live line away, before something else is written.
+  func clear() {
+    guard isShown else { return }
+    writeError("\r\u{1B}[2K")
+    isShown = false
+  }
+
+  /// `1,234 states  210,000/s  frontier 56  2 injected  3.0 s to 9.0 s left`.
+  static func describe(_ progress: SearchProgress) -> String {
+    var parts = ["\(grouped(progress.states)) states"]
+    let rate = progress.seconds > 0 ? Double(progress.states) / progress.seconds : 0
+    parts.append("\(grouped(Int(rate)))/s")
+    parts.append("frontier \(grouped(progress.frontier))")
+    parts.append("\(progress.injected) injected")
+    if progress.pass > 1 { parts.append("pass \(progress.pass)") }
+    if progress.counterexamples > 0 { parts.append("\(progress.counterexamples) found") }
+    if let estimate = progress.estimatedStates, rate > 0 {
+      let least = Double(max(estimate.lowerBound - progress.states, 0)) / rate
+      let most = Double(max(estimate.upperBound - progress.states, 0)) / rate
+      let (low, high) = (span(least), span(most))
+      parts.append(low == high ? "\(high) left" : "\(low) to \(high) left")
+    } else {
+      parts.append("\(span(progress.seconds)) so far")
+    }
+    return parts.joined(separator: "  ")
+  }
+}

@@ -1,0 +1,100 @@
+import Database
+import Foundation
+import Model
+
+/// What `check --format json` writes.
+struct RunJSON: Encodable {
+  var run: Int64
+  var scenarios: [ScenarioJSON]
+
+  init(run: Int64, outcomes: [Examination.Outcome]) {
+    self.run = run
+    scenarios = outcomes.map { ScenarioJSON($0) }
+  }
+}
+
+/// What `list --format json` writes: the same, without what only a run can know.
+struct ListJSON: Encodable {
+  var scenarios: [ScenarioJSON]
+
+  init(_ plan: Plan) { scenarios = plan.items.map { ScenarioJSON($0) } }
+}
+
+struct ScenarioJSON: Encodable {
+  struct Found: Encodable {
+    var id: Int64
+    var rule: String
+    var fingerprint: String
+    var title: String
+  }
+
+  struct Environment: Encodable {
+    var cpus: Int
+    var sources: [String]
+    var bounds: [String]
+  }
+
+  var name: String
+  var image: String
+  var arch: String
+  var expected: String
+  var environment: Environment
+  var covers: [String]
+  var notes: [String]
+
+  // What only a run can know.
+  var verdict: String?
+  var met: Bool?
+  var rules: [String]?
+  var counterexamples: [Found]?
+  var states: Int?
+  var instructions: UInt64?
+  var seconds: Double?
+  var statesPerSecond: Double?
+  var peakMemoryBytes: Int?
+
+  init(_ item: Plan.Item) {
+    self.init(item.scenario, arch: item.image.record.arch)
+    environment.sources = item.scenario.sourcesInWords
+    environment.bounds = item.scenario.boundsInWords(maxInterrupts: item.scenario.maxInterrupts)
+    notes = item.job.notes
+  }
+
+  init(_ outcome: Examination.Outcome) {
+    let result = outcome.result
+    self.init(result.scenario, arch: outcome.image.arch)
+    environment.sources = result.sources
+    environment.bounds = result.bounds
+    notes = result.notes
+    verdict = result.verdict.rawValue
+    met = result.met
+    rules = result.rules
+    counterexamples = outcome.findings.map {
+      Found(
+        id: $0.id, rule: $0.counterexample.rule,
+        fingerprint: $0.counterexample.identity.fingerprint, title: $0.counterexample.title)
+    }
+    states = result.states
+    instructions = result.instructions
+    seconds = result.seconds
+    statesPerSecond = result.seconds > 0 ? Double(result.states) / result.seconds : 0
+    peakMemoryBytes = result.peakMemoryBytes
+  }
+
+  private init(_ scenario: Scenario, arch: String) {
+    name = scenario.name
+    image = scenario.image
+    self.arch = arch
+    expected = scenario.expected
+    environment = Environment(cpus: scenario.cpus, sources: [], bounds: [])
+    covers = scenario.covers
+    notes = []
+  }
+}
+
+/// Writes one JSON value and a line end to standard output.
+func printJSON(_ value: some Encodable) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Database
+import Foundation
+
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Explore scenarios and store the counterexamples that they have.",
+    discussion: """
+      Without a job file it checks the reference kernel core that LockLab carries. Ctrl-C stops \
+      cleanly: what was found is stored, what is left is inconclusive.
+
+      EXAMPLES
+        locklab check
+        locklab check locklab.yml --scenario 'mouse-*' --time-limit 5m
+        locklab check --image kernel.elf --from scheduler_start
+        locklab check --format json > result.json
+      """)
+
+  @OptionGroup(title: "What to check") var job: JobOptions
+  @OptionGroup(title: "How to explore") var exploration: ExplorationFlags
+  @OptionGroup var database: DatabaseOption
+  @OptionGroup var output: FormatOption
+  @OptionGroup var progress: ProgressOption
+
+  func run() throws {
+    let plan = try Plan(job)
+    let store = try Store(path: database.path, access: .write)
+    let examination = try Examination(
+      plan, store: store, flags: exploration, progress: ProgressReport(progress.progress))
+    let outcomes = try examination.run(showing: output.format == .text)
+    let status = Check.status(of: outcomes)
+    try examination.finish(status)
+    switch output.format {
+    case .text:
+      let summary = Summary(
+        outcomes: outcomes, terminal: .output, databaseHint: database.hint, run: examination.run)
+      for line in summary.lines { print(line) }
+    case .json: try printJSON(RunJSON(run: examination.run, outcomes: outcomes))
+    }
+    Examination.complainOfErrors(outcomes)
+    try status.exit()
+  }
+
+  static func status(of outcomes: [Examination.Outcome]) -> ExitStatus {
+    outcomes.map { outcome -> ExitStatus in
+      switch outcome.result.verdict {
+      case .error: .failure
+      case .inconclusive: .inconclusive
+      case .clean, .violated: outcome.result.met ? .met : .unmet
+      }
+    }.max() ?? .met
+  }
+}

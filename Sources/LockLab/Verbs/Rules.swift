@@ -1,0 +1,73 @@
+import ArgumentParser
+import Model
+
+struct Rules: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List the rules, or explain one (or a mechanism, M1 to M35).",
+    discussion: """
+      EXAMPLES
+        locklab rules
+        locklab rules stack-reuse
+        locklab rules M14
+      """)
+
+  @Argument(help: "A rule, or a mechanism such as M14.") var name: String?
+  @OptionGroup var output: FormatOption
+
+  private struct Entry: Encodable {
+    var name: String
+    var group: String
+    var summary: String
+    var explanation: String
+    var needsLocks: Bool
+  }
+
+  func run() throws {
+    guard let name else { return try list() }
+    if let rule = RuleCatalogue.info(name) { return try explain(rule) }
+    if let mechanism = Mechanism.info(name.uppercased()) {
+      return try show(
+        Entry(
+          name: mechanism.name, group: "Mechanisms", summary: mechanism.summary,
+          explanation: mechanism.explanation, needsLocks: false))
+    }
+    let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
+    let hint = Suggestion.hint(for: name, among: names)
+    throw Failure(
+      "there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
+  }
+
+  private func entry(_ rule: RuleInfo) -> Entry {
+    Entry(
+      name: rule.name, group: rule.group.rawValue, summary: rule.summary,
+      explanation: rule.explanation, needsLocks: rule.needsLocks)
+  }
+
+  private func explain(_ rule: RuleInfo) throws { try show(entry(rule)) }
+
+  private func show(_ entry: Entry) throws {
+    if output.format == .json { return try printJSON(entry) }
+    let terminal = Terminal.output
+    print(terminal.styled(entry.name, .bold) + ": " + entry.summary)
+    print("")
+    for line in entry.explanation.wrapped(to: min(terminal.width, 80)) { print(line) }
+    if entry.needsLocks {
+      print("")
+      print("Needs to know which functions are locks: `locks` in the job file.")
+    }
+  }
+
+  private func list() throws {
+    if output.format == .json { return try printJSON(RuleCatalogue.all.map(entry)) }
+    let terminal = Terminal.output
+    let width = RuleCatalogue.all.map(\.name.count).max() ?? 0
+    for group in RuleInfo.Group.allCases {
+      print(terminal.styled(group.rawValue, .bold))
+      for rule in RuleCatalogue.all where rule.group == group {
+        print("  \(rule.name.padded(to: width)) \(rule.needsLocks ? "L" : " ")  \(rule.summary)")
+      }
+      print("")
+    }
+    print("L: needs to know which functions are locks. `locklab rules NAME` explains one.")
+  }
+}
