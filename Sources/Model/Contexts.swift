@@ -143,6 +143,20 @@ extension World {
     return f.low
   }
 
+  /// Whether an entry in flight has its frame at an address.
+  func isFrame(_ address: UInt64) -> Bool {
+    ghost.row(Ghost.Layout.activations, key: address) != nil
+  }
+
+  /// Whether the instruction at a linear address is IRET (CF, with or without a size prefix).
+  /// Intel SDM Vol. 2A, IRET.
+  func isReturnInstruction(_ address: UInt64) -> Bool {
+    guard let byte = machine.peek(cpuIndex, linear: address, size: 1) else { return false }
+    if byte == 0xCF { return true }
+    guard byte == 0x66 || byte & 0xF0 == 0x40 else { return false }
+    return machine.peek(cpuIndex, linear: address + 1, size: 1) == 0xCF
+  }
+
   // MARK: Hooks
 
   /// Takes up the hooks of the instruction that is about to be executed.

@@ -176,14 +176,13 @@ extension World {
 
   var hasNMI: Bool { scenario.sources.contains(where: \.nmi) }
 
-  /// Whether a bound, and nothing else, keeps some source from being taken here.
+  /// Whether the bound on the search, and nothing else, keeps some source from being taken here. (How
+  /// often a source fires by itself is the scenario's statement about the world, not a bound.)
   func isBlockedByBound() -> Bool {
-    let all = ghost[Ghost.Layout.interruptsLeft] == 1
-    for (i, source) in scenario.sources.enumerated()
-    where all || ghost[Ghost.Layout.arrivals + i] == 1 {
-      if isTakenAtOnce(source) { return true }
+    guard ghost[Ghost.Layout.interruptsLeft] == 1 else { return false }
+    return scenario.sources.enumerated().contains { i, source in
+      ghost[Ghost.Layout.arrivals + i] != 1 && isTakenAtOnce(source)
     }
-    return false
   }
 
   /// Whether the CPU would take this source's interrupt at this boundary if it were raised now.

@@ -300,6 +300,8 @@ final class World {
     tracer?(happening)
     for rule in book.observers[Int(happening.kind.rawValue)] {
       rule.observe(happening, in: self)
+      // What ends the execution hides what else could be said of the same moment.
+      if endsNow { return }
     }
   }
 }
