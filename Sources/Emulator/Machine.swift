@@ -42,6 +42,8 @@ public final class Machine {
   var timerDeadline = UInt64.max
   /// Plain runs: time that passed while the CPU was halted, in instructions.
   var idleInstructions: UInt64 = 0
+  /// Instructions of the running slice that `instructions` does not count yet.
+  var executedInSlice: UInt64 = 0
 
   /// What could not be modelled, when `run` stopped with `.unmodelled`.
   public internal(set) var unmodelled: String?
@@ -51,6 +53,15 @@ public final class Machine {
   var faultVector = -1
   var faultError: UInt32 = 0
 
+  /// Per CPU: translation look-aside buffers and the place in decoded code.
+  let cores: UnsafeMutablePointer<Core>
+  let decodeCache: DecodeCache
+  /// Tests: treat flat segments as if they were not, so that every instruction takes the path of
+  /// its family.
+  var segmentsForced = false
+  /// Linear addresses of hooks (`setHook`).
+  var hooks: Set<UInt64> = []
+
   /// Pseudo-vector: the instruction in flight touches something visible and was not executed.
   static let visibleFault = 0x1000
   /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.
@@ -59,10 +70,21 @@ public final class Machine {
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
     memory = Memory(ramBytes: ramBytes)
     cpus = (0..<cpuCount).map { _ in CPU() }
+    cores = .allocate(capacity: cpuCount)
+    for (index, cpu) in cpus.enumerated() {
+      (cores + index).initialize(to: Core(words: cpu.words))
+    }
+    decodeCache = DecodeCache(memory: memory)
     resetDevices()
   }
 
-  deinit { for cpu in cpus { cpu.deallocate() } }
+  deinit {
+    for (index, cpu) in cpus.enumerated() {
+      cores[index].deallocate()
+      cpu.deallocate()
+    }
+    cores.deallocate()
+  }
 }
 
 /// Why `Machine.run` came back.

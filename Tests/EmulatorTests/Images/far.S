@@ -43,6 +43,8 @@ main:
   outb %al, $0x21
   outb %al, $0xA1
   GATE 0x80, KCODE, report_handler, USER_GATE
+  xorl %eax, %eax
+  lldt %ax
 
   TEST "far call and return, same ring"
   lcall $KCODE, $far_function
