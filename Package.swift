@@ -38,7 +38,8 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
-    .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
+    .testTarget(
+      name: "EmulatorTests", dependencies: ["Emulator"], exclude: ["Images"], swiftSettings: ours),
     .testTarget(name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .testTarget(name: "DatabaseTests", dependencies: ["Database"], swiftSettings: ours),

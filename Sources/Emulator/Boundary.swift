@@ -36,7 +36,16 @@ extension Machine {
     if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
     if slice.rest <= 0 { return .limit }
     event.kind = .none
-    if pollInterrupts(cpu) {
+    if timerDeadline != .max && clock >= timerDeadline { timerExpired() }
+    var delivered = pollInterrupts(cpu)
+    if !delivered && words[CPU.Word.activity] == CPU.Activity.halted && sleepUntilTimer() {
+      delivered = pollInterrupts(cpu)
+    }
+    if faultVector == Machine.unmodelledFault {
+      faultVector = -1
+      return .unmodelled
+    }
+    if delivered {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
       if memory.observed {
         noteStackPointer(cpu)
@@ -54,6 +63,9 @@ extension Machine {
       return .unmodelled
     }
     slice.length = slice.pass || slice.shadowed || slice.traps ? 1 : slice.rest
+    if timerDeadline != .max {
+      slice.length = min(slice.length, Int(clamping: timerDeadline &- clock))
+    }
     return nil
   }
 
@@ -73,6 +85,10 @@ extension Machine {
     default: code = nil
     }
     deliver(cpu, vector: vector, kind: .exception, errorCode: code)
+    if faultVector == Machine.unmodelledFault {
+      faultVector = -1
+      return .unmodelled
+    }
     if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
     if memory.observed {
       noteStackPointer(cpu)

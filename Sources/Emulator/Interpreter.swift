@@ -9,11 +9,13 @@ extension Machine {
   }
 
   @inline(never) private func runPlain(_ cpu: Int, limit: Int) -> Stop {
-    interpret(cpu, limit: limit, passFirst: false, observed: false)
+    updateTimerDeadline()
+    return interpret(cpu, limit: limit, passFirst: false, observed: false)
   }
 
   @inline(never) private func runObserved(_ cpu: Int, limit: Int, passFirst: Bool) -> Stop {
-    interpret(cpu, limit: limit, passFirst: passFirst, observed: true)
+    timerDeadline = .max
+    return interpret(cpu, limit: limit, passFirst: passFirst, observed: true)
   }
 
   /// The loop, compiled once for each value of `observed`.

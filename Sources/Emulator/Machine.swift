@@ -25,6 +25,26 @@ public final class Machine {
   /// Everything the guest sent to COM1; output only, never read back, not part of the state.
   public var serialOutput: [UInt8] = []
 
+  /// Everything the guest wrote to port 0xE9; like `serialOutput`, not part of the state.
+  public var debugOutput: [UInt8] = []
+
+  /// What RDTSC reads; nil: retired instructions, or `setObservedTime` while memory is observed.
+  public var timeStampCounter: (() -> UInt64)?
+
+  /// What the guest wrote to the isa-debug-exit port, once it has.
+  public internal(set) var exitValue: UInt32?
+
+  /// What the latest end-of-interrupt command did; look at it after an `.output` event for port
+  /// 0x20 or 0xA0. Not part of the state.
+  public internal(set) var lastEndOfInterrupt: EndOfInterrupt?
+
+  /// Plain runs: the value of `clock` at which IRQ 0 rises next.
+  var timerDeadline = UInt64.max
+  /// Plain runs: time that passed while the CPU was halted, in instructions.
+  var idleInstructions: UInt64 = 0
+  /// Instructions of the running slice that `instructions` does not count yet.
+  var executedInSlice: UInt64 = 0
+
   /// What could not be modelled, when `run` stopped with `.unmodelled`.
   public internal(set) var unmodelled: String?
 
@@ -55,6 +75,7 @@ public final class Machine {
       (cores + index).initialize(to: Core(words: cpu.words))
     }
     decodeCache = DecodeCache(memory: memory)
+    resetDevices()
   }
 
   deinit {

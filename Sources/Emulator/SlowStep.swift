@@ -62,7 +62,10 @@ extension Machine {
     event.kind = .none
     let shadow = words[CPU.Word.shadow]
     if slice.shadowed { words[CPU.Word.shadow] = 0 }
-    if !executeSystem(cpu, op) {
+    executedInSlice = UInt64(slice.length - budget)
+    let succeeded = executeSystem(cpu, op)
+    executedInSlice = 0
+    if !succeeded {
       words[CPU.Word.shadow] = shadow
       return faultStep(cpu, &budget)
     }
