@@ -224,7 +224,8 @@ enum CaseTemplates {
     } else if b.chance(2) {
       b.registers[0] &= 0xFFFF_03FF
     }
-    b.fixed = [0, 2]
+    b.fixed = [0, 2, 4]
+    b.registers[4] = Arena.exceptionStack
     b.body = [wide ? 0xF7 : 0xF6]
     b.operand(6 + signed)
   }
@@ -341,7 +342,7 @@ enum CaseTemplates {
     case 4:
       (b.name, b.body, b.defined) = ("aam", [0xD4], pf | zf | sf | B.df)
       b.body.append(b.chance(2) ? 10 : UInt8(b.below(20)))
-      if b.body[1] == 0 { b.defined = B.df }
+      b.registers[4] = Arena.exceptionStack
     default:
       (b.name, b.body, b.defined) = ("aad", [0xD5], pf | zf | sf | B.df)
       b.body.append(b.chance(2) ? 10 : UInt8(b.below(256)))

@@ -19,6 +19,8 @@ enum Arena {
   static let codeStep: UInt32 = 32
   static let data: ClosedRange<UInt32> = 0x2F00...0x30FF
   static let stack: ClosedRange<UInt32> = 0x6F00...0x70FF
+  /// Where instructions that may raise an exception have their stack.
+  static let exceptionStack: UInt32 = 0x6000
   static let ramBytes = 16 << 20
 
   /// The windows' contents before each case. The stack holds addresses of code.
