@@ -58,7 +58,7 @@ public final class Machine {
   let decodeCache: DecodeCache
   /// Tests: treat flat segments as if they were not, so that every instruction takes the path of
   /// its family.
-  var segmentsForced = false
+  package var segmentsForced = false
   /// Linear addresses of hooks (`setHook`).
   var hooks: Set<UInt64> = []
 
