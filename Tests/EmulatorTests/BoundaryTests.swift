@@ -62,7 +62,7 @@ import Testing
 
   // MARK: Shadows
 
-  @Test func STI_that_sets_IF_holds_interrupts_off_for_one_instruction() {
+  @Test func sti_that_sets_IF_holds_interrupts_off_for_one_instruction() {
     code([0xFB, 0x90, 0x90])
     machine.raise(line: 1)
     step()
@@ -76,7 +76,7 @@ import Testing
     #expect(machine.linesInService == 2)
   }
 
-  @Test func STI_with_IF_set_casts_no_shadow() {
+  @Test func sti_with_IF_set_casts_no_shadow() {
     code([0xFB, 0x90])
     c.rflags |= CPU.Flag.if
     step()
@@ -84,7 +84,7 @@ import Testing
     #expect(machine.isDeliverable(line: 1, cpu: 0))
   }
 
-  @Test func CLI_in_the_shadow_of_STI_wins() {
+  @Test func cli_in_the_shadow_of_STI_wins() {
     code([0xFB, 0xFA, 0x90])
     machine.raise(line: 1)
     step(3)
@@ -92,7 +92,7 @@ import Testing
     #expect(machine.pendingLine == 1)
   }
 
-  @Test func MOV_SS_and_POP_SS_hold_interrupts_off_LSS_does_not() {
+  @Test func mov_SS_and_POP_SS_hold_interrupts_off_LSS_does_not() {
     c.rflags |= CPU.Flag.if
     c[CPU.Register.ax] = 0x10
     code([0x8E, 0xD0, 0x16, 0x17, 0x0F, 0xB2, 0x25, 0x00, 0x60, 0, 0])
@@ -108,7 +108,7 @@ import Testing
     #expect(c[CPU.Word.shadow] == 0)
   }
 
-  @Test func MOV_SS_holds_NMI_off_too_STI_does_not() {
+  @Test func mov_SS_holds_NMI_off_too_STI_does_not() {
     code([0x8E, 0xD0, 0x90])
     c[CPU.Register.ax] = 0x10
     step()
@@ -121,7 +121,7 @@ import Testing
     #expect(machine.acceptsNMI(cpu: 0))
   }
 
-  @Test func POPF_and_IRET_cast_no_shadow() {
+  @Test func popf_and_IRET_cast_no_shadow() {
     code([0x68, 0x02, 0x02, 0, 0, 0x9D, 0x90])
     step(2)
     #expect(c.interruptsEnabled)
@@ -130,7 +130,7 @@ import Testing
 
   // MARK: NMI
 
-  @Test func NMI_ignores_IF_and_blocks_itself_until_IRET() {
+  @Test func nmi_ignores_IF_and_blocks_itself_until_IRET() {
     code([0x90, 0x90])
     machine.memory.setByte(at: handler(2), 0x90)
     machine.memory.setByte(at: handler(2) + 1, 0xCF)
@@ -148,7 +148,7 @@ import Testing
     #expect(machine.acceptsNMI(cpu: 0))
   }
 
-  @Test func NMI_goes_before_an_external_interrupt() {
+  @Test func nmi_goes_before_an_external_interrupt() {
     code([0x90])
     c.rflags |= CPU.Flag.if
     machine.raise(line: 1)
@@ -160,7 +160,7 @@ import Testing
     #expect(machine.pendingLine == 1)
   }
 
-  @Test func IRET_that_faults_unblocks_NMI() {
+  @Test func iret_that_faults_unblocks_NMI() {
     code([0x90])
     machine.memory.setByte(at: handler(2), 0xCF)
     machine.raiseNMI(cpu: 0)
@@ -177,7 +177,7 @@ import Testing
 
   // MARK: HLT
 
-  @Test func HLT_sleeps_until_a_deliverable_interrupt() {
+  @Test func hlt_sleeps_until_a_deliverable_interrupt() {
     code([0xFB, 0xF4, 0x90])
     #expect(step(10) == .halted)
     #expect(c.rip == At.code + 2)
@@ -190,7 +190,7 @@ import Testing
     #expect(c.rip == At.code + 2)
   }
 
-  @Test func HLT_with_IF_clear_wakes_by_NMI_alone() {
+  @Test func hlt_with_IF_clear_wakes_by_NMI_alone() {
     code([0xF4, 0x90])
     machine.raise(line: 1)
     #expect(step(10) == .halted)
