@@ -9,8 +9,6 @@ struct Slice {
   var pass: Bool
   /// The slice is the one instruction in the shadow of STI or MOV SS.
   var shadowed = false
-  /// That instruction has made a shadow of its own.
-  var shadowRenewed = false
   /// The slice is one instruction, after which TF traps.
   var traps = false
 }
@@ -24,7 +22,7 @@ extension Machine {
     slice.rest -= slice.executed
     if slice.executed > 0 {
       slice.pass = false
-      if slice.shadowed && !slice.shadowRenewed { words[CPU.Word.shadow] = 0 }
+      if slice.shadowed { words[CPU.Word.shadow] = 0 }
       if slice.traps && words[CPU.Word.shadow] == 0 && event.kind != .software {
         // Intel SDM Vol. 3B §18.3.1.4: #DB after the instruction, with DR6.BS.
         words[CPU.Word.dr0 + 6] |= 1 << 14
@@ -56,7 +54,6 @@ extension Machine {
     selectMode(cpu)
     slice.executed = 0
     slice.shadowed = words[CPU.Word.shadow] != 0
-    slice.shadowRenewed = false
     slice.traps = words[CPU.Word.rflags] & CPU.Flag.tf != 0
     if slice.traps && memory.observed {
       unmodelled = "single steps (EFLAGS.TF) in an observed run"

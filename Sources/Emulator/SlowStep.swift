@@ -70,7 +70,9 @@ extension Machine {
       return faultStep(cpu, &budget)
     }
     budget -= 1
-    slice.shadowRenewed = words[CPU.Word.shadow] != 0
+    // Of several instructions in a row that hold interrupts off only the first is sure to do so
+    // (Intel SDM Vol. 2B, "MOV"): here the others do not.
+    if slice.shadowed { words[CPU.Word.shadow] = 0 }
     if event.kind == .output && event.vector == 0xF4 { return .stop(.exit) }
     if memory.observed {
       noteStackPointer(cpu)
