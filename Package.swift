@@ -49,7 +49,8 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
-    .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
+    .testTarget(
+      name: "EmulatorTests", dependencies: ["Emulator"], exclude: ["Images"], swiftSettings: ours),
     .testTarget(
       name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"],
       exclude: ["boot-in-qemu.sh"], swiftSettings: ours),

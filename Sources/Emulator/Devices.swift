@@ -43,7 +43,8 @@ extension Machine {
   /// What the clock of RDTSC and the timer reads: instructions retired, plus the time slept through
   /// in HLT; while memory is observed, a word that only `setObservedTime` changes.
   var clock: UInt64 {
-    memory.observed ? deviceWord(.time) : instructions &+ idleInstructions
+    memory.observed
+      ? deviceWord(.time) : instructions &+ executedInSlice &+ idleInstructions
   }
 
   /// Sets what RDTSC and the timer read while memory is observed.
