@@ -10,13 +10,22 @@ public final class Machine {
   public let cpus: [CPU]
 
   /// Instructions retired since the machine was made; never part of the state.
-  public internal(set) var instructions: UInt64 = 0
+  @inline(__always) public internal(set) var instructions: UInt64 {
+    get { vitals.pointee.instructions }
+    set { vitals.pointee.instructions = newValue }
+  }
 
   /// What the last `run` that stopped with `.event` came upon.
-  public internal(set) var event = Event()
+  @inline(__always) public internal(set) var event: Event {
+    _read { yield vitals.pointee.event }
+    _modify { yield &vitals.pointee.event }
+  }
 
   /// What to watch while memory is observed (see `Memory.observed`); ignored otherwise.
-  public var observation = Observation()
+  @inline(__always) public var observation: Observation {
+    _read { yield vitals.pointee.observation }
+    _modify { yield &vitals.pointee.observation }
+  }
 
   /// Whether the PIT counts instructions and raises IRQ 0 by itself, as a plain run (boot, bench)
   /// wants; a search turns it off and raises lines itself.
@@ -50,8 +59,25 @@ public final class Machine {
 
   /// A fault raised by the instruction in flight: vector, or -1. Set by the access and system
   /// paths, consumed by the interpreter.
-  var faultVector = -1
-  var faultError: UInt32 = 0
+  @inline(__always) var faultVector: Int {
+    get { vitals.pointee.faultVector }
+    set { vitals.pointee.faultVector = newValue }
+  }
+  @inline(__always) var faultError: UInt32 {
+    get { vitals.pointee.faultError }
+    set { vitals.pointee.faultError = newValue }
+  }
+
+  /// What the interpreter touches all the time. Behind a pointer, because a stored property of a
+  /// class pays for a dynamic exclusivity check at each access.
+  struct Vitals {
+    var instructions: UInt64 = 0
+    var faultVector = -1
+    var faultError: UInt32 = 0
+    var event = Event()
+    var observation = Observation()
+  }
+  private let vitals: UnsafeMutablePointer<Vitals>
 
   /// Per CPU: translation look-aside buffers and the place in decoded code.
   let cores: UnsafeMutablePointer<Core>
@@ -70,6 +96,8 @@ public final class Machine {
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
     memory = Memory(ramBytes: ramBytes)
     cpus = (0..<cpuCount).map { _ in CPU() }
+    vitals = .allocate(capacity: 1)
+    vitals.initialize(to: Vitals())
     cores = .allocate(capacity: cpuCount)
     for (index, cpu) in cpus.enumerated() {
       (cores + index).initialize(to: Core(words: cpu.words))
@@ -84,6 +112,8 @@ public final class Machine {
       cpu.deallocate()
     }
     cores.deallocate()
+    vitals.deinitialize(count: 1)
+    vitals.deallocate()
   }
 }
 
