@@ -5,13 +5,14 @@ import Testing
 /// The images under `Images`, built with clang and ld.lld, on our machine and on QEMU: what they
 /// print over COM1 must be the same.
 ///
-/// Left out of the comparison, because QEMU (7.2) does not do what the manual says there, and tested
+/// Left out of the comparison, because QEMU (7.2) does not do there what the manual says, and tested
 /// against the manual alone by `manual.S`: segment limits and access rights, null segments, EIP
 /// beyond the limit of CS at IRET and at gates, absent inner and outer stack segments (#SS, not #TS
 /// or #NP), a task gate whose TSS lies in the LDT (#GP, not #TS), the EXT bit, LTR of a null
 /// selector, the accessed bit of code segments. By `BoundaryTests`: the shadow of STI with IF set,
-/// NMI. By `DeviceTests`: the timer's status before a count is loaded. QEMU looks at its interrupt
-/// requests after OCW3 only when something else makes it: `interrupts.S` writes the mask again.
+/// NMI. By `DeviceTests`: the timer's status before a count is loaded and its output in mode 2.
+/// QEMU looks at its interrupt requests after OCW3 only when something else makes it:
+/// `interrupts.S` writes the mask again.
 @Suite struct ImageTests {
   static let qemu = find("qemu-system-i386")
 

@@ -145,7 +145,7 @@ main:
   IN 0x3FA
   LINE
   TEST "timer: status by read-back, once a count is loaded"
-  .irp control, 0x34, 0x36, 0x30
+  .irp control, 0x36, 0x30
   OUT 0x43, \control
   OUT 0x40, 0xFF
   OUT 0x40, 0xFF
