@@ -2,12 +2,14 @@ import Emulator
 
 public struct PreparedImage {
   let bytes: [UInt8]
+  let symbols: Symbolizer
   public init(bytes: [UInt8], name: String, symbols: Symbolizer) throws {
     func bad(_ text: String) -> StubError { StubError(description: text) }
     guard bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else { throw bad("not an ELF file") }
     guard bytes.count >= 52 else { throw bad("truncated ELF file") }
     guard bytes[18] == 3 || bytes[18] == 62 else { throw bad("an ELF file for another machine") }
     self.bytes = bytes
+    self.symbols = symbols
   }
 }
 
@@ -16,24 +18,29 @@ struct StubError: Error, CustomStringConvertible { var description: String }
 public final class Explorer {
   let scenario: Scenario
   let options: ExplorationOptions
+  let image: PreparedImage
   /// Called with each counterexample as soon as it is known to replay.
   public var found: ((Counterexample) -> Void)?
 
   public init(scenario: Scenario, image: PreparedImage, options: ExplorationOptions) throws {
     self.scenario = scenario
     self.options = options
+    self.image = image
   }
 
   public func run(progress: (SearchProgress) -> Void, interrupted: () -> Bool) -> ScenarioResult {
     var result = ScenarioResult(scenario: scenario, arch: "i386", verdict: .clean)
     var p = SearchProgress()
-    for i in 0..<5 {
+    let isEndless = image.symbols.symbol(named: "endless") != nil
+    var i = 0
+    while i < 5 || isEndless {
+      i += 1
       p.states = i * 1000
       p.seconds = Double(i) / 10
       progress(p)
       if interrupted() {
         result.verdict = .inconclusive
-        result.notes = ["interrupted"]
+        result.notes = ["Interrupted."]
         return result
       }
     }
@@ -41,9 +48,16 @@ public final class Explorer {
     result.instructions = 123456
     result.seconds = 0.5
     result.peakMemoryBytes = 1 << 20
-    if case .violated(let rules) = scenario.expect {
+    var broken: [String] = []
+    if image.symbols.symbol(named: "broken") != nil { broken = ["interrupts-lost"] }
+    if image.symbols.symbol(named: "idle") == nil, broken.isEmpty,
+      case .violated(let rules) = scenario.expect
+    {
+      broken = rules
+    }
+    if !broken.isEmpty {
       result.verdict = .violated
-      result.counterexamples = rules.map { StubData.counterexample(rule: $0) }
+      result.counterexamples = broken.map { StubData.counterexample(rule: $0) }
       for c in result.counterexamples { found?(c) }
     }
     return result
