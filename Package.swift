@@ -18,7 +18,8 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: ours),
     .target(
-      name: "KernelCore", exclude: ["Kernel", "i386", "Variants"], sources: ["Portable"],
+      name: "KernelCore", exclude: ["Kernel", "i386", "Variants", "README.md"],
+      sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
     .target(
@@ -46,7 +47,8 @@ let package = Package(
       swiftSettings: ours),
     .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
     .testTarget(
-      name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"], swiftSettings: ours),
+      name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"],
+      exclude: ["boot-in-qemu.sh"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .testTarget(name: "DebugInfoTests", dependencies: ["DebugInfo", "Model"], swiftSettings: ours),
     .testTarget(

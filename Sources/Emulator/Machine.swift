@@ -25,6 +25,24 @@ public final class Machine {
   /// Everything the guest sent to COM1; output only, never read back, not part of the state.
   public var serialOutput: [UInt8] = []
 
+  /// Everything the guest wrote to port 0xE9; like `serialOutput`, not part of the state.
+  public var debugOutput: [UInt8] = []
+
+  /// What RDTSC reads; nil: retired instructions, or `setObservedTime` while memory is observed.
+  public var timeStampCounter: (() -> UInt64)?
+
+  /// What the guest wrote to the isa-debug-exit port, once it has.
+  public internal(set) var exitValue: UInt32?
+
+  /// What the latest end-of-interrupt command did; look at it after an `.output` event for port
+  /// 0x20 or 0xA0. Not part of the state.
+  public internal(set) var lastEndOfInterrupt: EndOfInterrupt?
+
+  /// Plain runs: the value of `clock` at which IRQ 0 rises next.
+  var timerDeadline = UInt64.max
+  /// Plain runs: time that passed while the CPU was halted, in instructions.
+  var idleInstructions: UInt64 = 0
+
   /// What could not be modelled, when `run` stopped with `.unmodelled`.
   public internal(set) var unmodelled: String?
 
@@ -32,6 +50,15 @@ public final class Machine {
   /// paths, consumed by the interpreter.
   var faultVector = -1
   var faultError: UInt32 = 0
+
+  /// Per CPU: translation look-aside buffers and the place in decoded code.
+  let cores: UnsafeMutablePointer<Core>
+  let decodeCache: DecodeCache
+  /// Tests: treat flat segments as if they were not, so that every instruction takes the path of
+  /// its family.
+  var segmentsForced = false
+  /// Linear addresses of hooks (`setHook`).
+  var hooks: Set<UInt64> = []
 
   /// Pseudo-vector: the instruction in flight touches something visible and was not executed.
   static let visibleFault = 0x1000
@@ -41,9 +68,21 @@ public final class Machine {
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
     memory = Memory(ramBytes: ramBytes)
     cpus = (0..<cpuCount).map { _ in CPU() }
+    cores = .allocate(capacity: cpuCount)
+    for (index, cpu) in cpus.enumerated() {
+      (cores + index).initialize(to: Core(words: cpu.words))
+    }
+    decodeCache = DecodeCache(memory: memory)
+    resetDevices()
   }
 
-  deinit { for cpu in cpus { cpu.deallocate() } }
+  deinit {
+    for (index, cpu) in cpus.enumerated() {
+      cores[index].deallocate()
+      cpu.deallocate()
+    }
+    cores.deallocate()
+  }
 }
 
 /// Why `Machine.run` came back.
@@ -115,6 +154,8 @@ public struct Observation {
   public var stopBefore: UInt16 = 0
   /// Whose accesses these are; 1 or more. Set from outside whenever the context changes.
   public var owner: UInt32 = 1
+  /// End of the part of its stack that is this context's own (linear); 0 where that is not known.
+  public var stackTop: UInt64 = 0
   /// Whether shared bytes stop the run.
   public var stopAtShared = true
   /// Granules that became shared since this was last set to zero.
@@ -148,6 +189,8 @@ public enum Shadow {
   public static let readByMany: UInt32 = 2
   /// More than one owner, one writes: an access is visible.
   public static let shared: UInt32 = 4
+  /// Used by a context as its own part of a stack.
+  public static let stack: UInt32 = 8
 }
 
 /// Classes of instructions that another context, or a rule, may see.

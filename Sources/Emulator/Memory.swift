@@ -12,7 +12,9 @@ public final class Memory {
   /// Distance in a frame's allocation from a data byte to its shadow.
   public static let shadowOffset = 4096
   static let bitmapOffset = 8192
-  static let allocationSize = 8192 + 64
+  /// Bitmap of words that instructions were decoded from, or that translate addresses.
+  static let watchOffset = 8192 + 64
+  static let allocationSize = 8192 + 128
 
   /// Host address of each frame's allocation, nil when never touched.
   public let frames: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -33,6 +35,12 @@ public final class Memory {
   public internal(set) var observed = false
   /// Fingerprint of all contents that differ from zero, kept up to date while `observed`.
   public var fingerprint = Fingerprint()
+
+  /// How often contents went back: what was derived from them may be wrong since.
+  public internal(set) var returns = 0
+
+  /// Watched words written through `setWord`, for the machine to act on before it goes on.
+  var watchedWrites: [UInt64] = []
 
   /// Frames that have bits in their bitmap.
   var dirtyFrames: [Int32] = []
@@ -93,11 +101,37 @@ public final class Memory {
     let p = frame(index)
     let word = p.advanced(by: Int(truncatingIfNeeded: physical & 0xFF8))
       .assumingMemoryBound(to: UInt64.self)
+    if isWatched(frame: p, physical) { watchedWrites.append(physical & ~7) }
     if observed {
       storeObserved(word, frame: p, physical: physical, value)
     } else {
       word.pointee = value
     }
+  }
+
+  /// Whether something was decoded from the word at this address.
+  @inline(__always) func isWatched(frame: UnsafeMutableRawPointer, _ physical: UInt64) -> Bool {
+    let word = frame.load(
+      fromByteOffset: Memory.watchOffset + Int(truncatingIfNeeded: (physical >> 6) & 0x38) & ~7,
+      as: UInt64.self)
+    return word >> ((physical >> 3) & 63) & 1 != 0
+  }
+
+  /// Watches, or ceases to watch, the word at this address.
+  func setWatched(frame: UnsafeMutableRawPointer, _ physical: UInt64, _ watched: Bool) {
+    let word = frame.advanced(
+      by: Memory.watchOffset + Int(truncatingIfNeeded: (physical >> 6) & 0x38) & ~7
+    ).assumingMemoryBound(to: UInt64.self)
+    let bit: UInt64 = 1 << ((physical >> 3) & 63)
+    word.pointee = watched ? word.pointee | bit : word.pointee & ~bit
+  }
+
+  /// Whether the word was written since `setBase`.
+  func isDirty(frame: UnsafeMutableRawPointer, _ physical: UInt64) -> Bool {
+    let word = frame.load(
+      fromByteOffset: Memory.bitmapOffset + Int(truncatingIfNeeded: (physical >> 6) & 0x38) & ~7,
+      as: UInt64.self)
+    return word >> ((physical >> 3) & 63) & 1 != 0
   }
 
   /// The store behind every observed write: journal, fingerprint, bitmap, then the word itself.
@@ -175,6 +209,7 @@ public final class Memory {
   /// Undoes stores until the journal has `count` entries. The fingerprint is the caller's to
   /// restore: it was saved with the count.
   @inline(__always) public func undo(to count: Int) {
+    if journalCount > count { returns &+= 1 }
     while journalCount > count {
       journalCount &-= 1
       let entry = journal[journalCount]
@@ -242,6 +277,7 @@ public final class Memory {
   /// Makes the contents equal to the base plus `difference`. The journal is emptied; the
   /// fingerprint is the caller's to restore.
   public func restore(_ difference: UnsafeBufferPointer<DifferingWord>) {
+    returns &+= 1
     journalCount = 0
     for index32 in dirtyFrames {
       let index = Int(index32)
@@ -259,7 +295,8 @@ public final class Memory {
       }
     }
     for entry in difference {
-      frames[Int(entry.number >> 9)]!.assumingMemoryBound(to: UInt64.self)[Int(entry.number & 511)] =
+      frames[Int(entry.number >> 9)]!.assumingMemoryBound(to: UInt64.self)[
+        Int(entry.number & 511)] =
         entry.value
     }
   }

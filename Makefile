@@ -1,0 +1,39 @@
+# make run     the reference kernel core, checked; then one counterexample
+# make test    all tests
+# make bench   the table of Benchmarks/README.md, measured anew
+# make format  formats the Swift sources
+# Each installs what it needs first (Debian packages, as root or through sudo).
+
+SWIFT ?= swift
+CONFIGURATION ?= release
+DATABASE ?= locklab.db
+
+BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev libssl-dev
+TEST_PACKAGES = $(BUILD_PACKAGES) qemu-system-x86 python3 python3-venv
+BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochsbios vgabios bochs-term time
+
+.PHONY: run test bench format lint build images
+
+build:
+	@ci/install-packages $(BUILD_PACKAGES)
+	$(SWIFT) build -c $(CONFIGURATION) --product locklab
+
+run: build
+	@ci/demo "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/locklab" $(DATABASE)
+
+test:
+	@ci/install-packages $(TEST_PACKAGES)
+	@ci/install-unicorn
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
+	LOCKLAB_PYTHON="$$(ci/install-unicorn --path)" \
+	  $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
+
+bench: build
+	@ci/install-packages $(BENCH_PACKAGES)
+	@Benchmarks/run "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
+
+format:
+	$(SWIFT) format --in-place --recursive Package.swift Sources Database Tests Plugins
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Database Tests Plugins

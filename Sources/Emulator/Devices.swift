@@ -1,0 +1,255 @@
+/// Where devices keep their state, and which device answers which port.
+///
+/// All state lies in the first hidden frame of memory, a fixed word (or run of words) per register
+/// file, so that undo, comparison and fingerprint of memory cover it.
+enum DeviceWord: UInt64 {
+  case masterController = 0
+  case slaveController = 1
+  /// What RDTSC and the timer read while memory is observed.
+  case time = 2
+  /// Configuration address of PCI (port CF8h).
+  case pciAddress = 3
+  /// CMOS index in bits 0–7, status A in 8–15, status B in 16–23.
+  case cmos = 4
+  /// Bits 0–1: gate of timer channel 2 and speaker (port 61h); bits 8–15: port 92h.
+  case systemControl = 5
+  /// CRT controller: index.
+  case videoIndex = 6
+  case keyboardController = 8
+  case keyboardQueue = 9
+  case mouseQueue = 10
+  case mouse = 11
+  case serial = 12
+  case serialQueue = 13
+  /// Two words for each of three channels.
+  case timer = 16
+  /// Four words: registers 0–31 of the CRT controller.
+  case videoRegisters = 24
+}
+
+extension Machine {
+  @inline(__always) func deviceWord(_ word: DeviceWord, _ index: Int = 0) -> UInt64 {
+    memory.word(at: memory.hiddenBase + (word.rawValue + UInt64(index)) * 8)
+  }
+
+  @inline(__always) func setDeviceWord(_ word: DeviceWord, _ index: Int, _ value: UInt64) {
+    memory.setWord(at: memory.hiddenBase + (word.rawValue + UInt64(index)) * 8, value)
+  }
+
+  @inline(__always) func setDeviceWord(_ word: DeviceWord, _ value: UInt64) {
+    setDeviceWord(word, 0, value)
+  }
+
+  /// What the clock of RDTSC and the timer reads: instructions retired, plus the time slept through
+  /// in HLT; while memory is observed, a word that only `setObservedTime` changes.
+  var clock: UInt64 {
+    memory.observed ? deviceWord(.time) : instructions &+ idleInstructions
+  }
+
+  /// Sets what RDTSC and the timer read while memory is observed.
+  public func setObservedTime(_ time: UInt64) { setDeviceWord(.time, time) }
+
+  /// Puts every device into the state in which a boot loader leaves it.
+  func resetDevices() {
+    setDeviceWord(.masterController, InterruptController.afterFirmware(slave: false).raw)
+    setDeviceWord(.slaveController, InterruptController.afterFirmware(slave: true).raw)
+    resetKeyboardController()
+    resetSerial()
+    resetTimer()
+    setDeviceWord(.cmos, 0x02 << 16 | 0x26 << 8)
+    setDeviceWord(.systemControl, 0x02 << 8)
+  }
+
+  // MARK: Ports
+
+  /// Reads a port of 1, 2 or 4 bytes, as IN does. nil when nothing that is modelled is there;
+  /// `unmodelled` then says so.
+  public func readPort(_ port: UInt16, size: Int) -> UInt32? {
+    faultVector = -1
+    if let value = readWide(port, size: size) { return value }
+    // A device of the 8-bit bus sees a wide access as one to each of several ports.
+    var result: UInt32 = 0
+    for i in 0..<size {
+      guard let byte = readByte(port &+ UInt16(i)) else {
+        _ = notModelled("IN from port 0x\(hex(port)), \(size) bytes")
+        return nil
+      }
+      result |= UInt32(byte) << UInt32(8 * i)
+    }
+    return result
+  }
+
+  /// Writes a port of 1, 2 or 4 bytes, as OUT does. False when nothing that is modelled is there;
+  /// `unmodelled` then says so.
+  @discardableResult
+  public func writePort(_ port: UInt16, size: Int, _ value: UInt32) -> Bool {
+    faultVector = -1
+    if writeWide(port, size: size, value) { return true }
+    for i in 0..<size {
+      let byte = UInt8(truncatingIfNeeded: value >> UInt32(8 * i))
+      guard writeByte(port &+ UInt16(i), byte) else {
+        if faultVector >= 0 { return false }
+        return notModelled("OUT to port 0x\(hex(port)), \(size) bytes")
+      }
+    }
+    return true
+  }
+
+  /// PCI configuration mechanism #1 with no device behind it: every read yields ones.
+  private func readWide(_ port: UInt16, size: Int) -> UInt32? {
+    switch port {
+    case 0xCF8 where size == 4: UInt32(truncatingIfNeeded: deviceWord(.pciAddress))
+    case 0xCFC...0xCFF: UInt32.max >> UInt32(32 - 8 * size)
+    default: nil
+    }
+  }
+
+  private func writeWide(_ port: UInt16, size: Int, _ value: UInt32) -> Bool {
+    switch port {
+    case 0xCF8 where size == 4: setDeviceWord(.pciAddress, UInt64(value & 0x80FF_FFFC))
+    case 0xCFC...0xCFF: break
+    case 0xF4: exitValue = value
+    default: return false
+    }
+    return true
+  }
+
+  private func readByte(_ port: UInt16) -> UInt8? {
+    switch port {
+    case 0x20, 0x21, 0xA0, 0xA1: return readController(port)
+    case 0x4D0: return controllers.master.levelLines
+    case 0x4D1: return controllers.slave.levelLines
+    case 0x40...0x43: return readTimer(port)
+    case 0x60: return readKeyboardData()
+    case 0x64: return keyboardStatus
+    case 0x61: return readSystemControl()
+    case 0x70: return nil
+    case 0x71: return readCMOS()
+    case 0x80, 0xED: return 0xFF
+    case 0x92: return UInt8(truncatingIfNeeded: deviceWord(.systemControl) >> 8)
+    case 0xE9: return 0xE9
+    case 0x3D4: return UInt8(truncatingIfNeeded: deviceWord(.videoIndex))
+    case 0x3D5: return readVideoRegister()
+    case 0x3F8...0x3FF: return readSerial(port)
+    // No second to fourth serial port.
+    case 0x2F8...0x2FF, 0x3E8...0x3EF, 0x2E8...0x2EF: return 0xFF
+    default: return nil
+    }
+  }
+
+  private func writeByte(_ port: UInt16, _ value: UInt8) -> Bool {
+    switch port {
+    case 0x20, 0x21, 0xA0, 0xA1: writeController(port, value)
+    case 0x4D0, 0x4D1:
+      var pair = controllers
+      // The lines of timer, keyboard, cascade, clock and coprocessor are always edge-triggered.
+      if port == 0x4D0 {
+        pair.master.levelLines = value & 0xF8
+      } else {
+        pair.slave.levelLines = value & 0xDE
+      }
+      pair.propagate()
+      controllers = pair
+    case 0x40...0x43: return writeTimer(port, value)
+    case 0x60: return writeKeyboardData(value)
+    case 0x64: return writeKeyboardCommand(value)
+    case 0x61:
+      setDeviceWord(
+        .systemControl, deviceWord(.systemControl) & ~0xFF | UInt64(value & 3))
+    case 0x70: setDeviceWord(.cmos, deviceWord(.cmos) & ~0xFF | UInt64(value & 0x7F))
+    case 0x71: writeCMOS(value)
+    case 0x80, 0xED: break
+    case 0x92:
+      if value & 1 != 0 { return notModelled("reset through port 0x92") }
+      setDeviceWord(
+        .systemControl, deviceWord(.systemControl) & ~0xFF00 | UInt64(value) << 8)
+    case 0xE9: debugOutput.append(value)
+    case 0x3D4: setDeviceWord(.videoIndex, UInt64(value & 0x1F))
+    case 0x3D5: writeVideoRegister(value)
+    case 0x3F8...0x3FF: writeSerial(port, value)
+    case 0x2F8...0x2FF, 0x3E8...0x3EF, 0x2E8...0x2EF: break
+    default: return false
+    }
+    return true
+  }
+
+  private func readController(_ port: UInt16) -> UInt8 {
+    var pair = controllers
+    let odd = port & 1 != 0
+    let value =
+      port < 0x80
+      ? pair.master.read(odd: odd, cascade: InterruptControllerPair.cascade)
+      : pair.slave.read(odd: odd, cascade: nil)
+    pair.propagate()
+    controllers = pair
+    return value
+  }
+
+  private func writeController(_ port: UInt16, _ value: UInt8) {
+    var pair = controllers
+    let odd = port & 1 != 0
+    var ended: EndOfInterrupt?
+    if port < 0x80 {
+      ended = pair.master.write(value, odd: odd)
+    } else {
+      ended = pair.slave.write(value, odd: odd)
+      ended?.isSlave = true
+    }
+    if let ended { lastEndOfInterrupt = ended }
+    pair.propagate()
+    controllers = pair
+  }
+
+  /// Port 61h: gate and speaker bits as written, channel 2's output in bit 5.
+  private func readSystemControl() -> UInt8 {
+    let low = UInt8(truncatingIfNeeded: deviceWord(.systemControl)) & 3
+    return low | (timerOutput(2) ? 0x20 : 0)
+  }
+
+  private func readVideoRegister() -> UInt8 {
+    let index = Int(deviceWord(.videoIndex)) & 31
+    return UInt8(
+      truncatingIfNeeded: deviceWord(.videoRegisters, index >> 3) >> UInt64(index & 7) * 8)
+  }
+
+  private func writeVideoRegister(_ value: UInt8) {
+    let index = Int(deviceWord(.videoIndex)) & 31
+    let shift = UInt64(index & 7) * 8
+    let old = deviceWord(.videoRegisters, index >> 3)
+    setDeviceWord(.videoRegisters, index >> 3, old & ~(0xFF << shift) | UInt64(value) << shift)
+  }
+
+  // MARK: CMOS
+
+  /// Memory sizes and a clock that stands at 2024-01-01 00:00:00, never updating.
+  private func readCMOS() -> UInt8 {
+    let word = deviceWord(.cmos)
+    let above1M = min(max(memory.ramFrames * 4 - 1024, 0), 0xFFFF)
+    let above16M = min(max(memory.ramFrames / 16 - 256, 0), 0xFFFF)
+    switch word & 0xFF {
+    case 0x07, 0x08: return 0x01
+    case 0x06: return 0x02
+    case 0x09: return 0x24
+    case 0x32: return 0x20
+    case 0x0A: return UInt8(truncatingIfNeeded: word >> 8)
+    case 0x0B: return UInt8(truncatingIfNeeded: word >> 16)
+    case 0x0D: return 0x80
+    case 0x15: return 0x80
+    case 0x16: return 0x02
+    case 0x17, 0x30: return UInt8(truncatingIfNeeded: above1M)
+    case 0x18, 0x31: return UInt8(truncatingIfNeeded: above1M >> 8)
+    case 0x34: return UInt8(truncatingIfNeeded: above16M)
+    case 0x35: return UInt8(truncatingIfNeeded: above16M >> 8)
+    default: return 0
+    }
+  }
+
+  private func writeCMOS(_ value: UInt8) {
+    let word = deviceWord(.cmos)
+    switch word & 0xFF {
+    case 0x0A: setDeviceWord(.cmos, word & ~0xFF00 | UInt64(value & 0x7F) << 8)
+    case 0x0B: setDeviceWord(.cmos, word & ~0xFF_0000 | UInt64(value) << 16)
+    default: break
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import CZydis
+
+/// What each mnemonic is: the family that executes it and how others may see it.
+final class OpcodeTable: Sendable {
+  static let shared = OpcodeTable()
+
+  struct Entry: Sendable {
+    var code = Code.unmodelled
+    /// Bits of `InstructionClass`.
+    var klass: UInt16 = 0
+    /// The low four bits of the opcode are a condition.
+    var hasCondition = false
+  }
+
+  private let entries: [Entry]
+
+  subscript(_ mnemonic: UInt16) -> Entry { entries[Int(mnemonic)] }
+
+  /// Sets the family and the class of a described instruction.
+  func classify(_ op: inout MicroOp, _ instruction: ZydisDecodedInstruction) {
+    let entry = self[op.mnemonic]
+    op.code = entry.code
+    op.klass |= entry.klass
+    switch instruction.meta.isa_ext {
+    case ZYDIS_ISA_EXT_X87:
+      if instruction.mnemonic != ZYDIS_MNEMONIC_FWAIT { op.code = .vector }
+      op.extra = 0
+    case ZYDIS_ISA_EXT_MMX, ZYDIS_ISA_EXT_SSE, ZYDIS_ISA_EXT_SSE2, ZYDIS_ISA_EXT_SSE3,
+      ZYDIS_ISA_EXT_SSSE3, ZYDIS_ISA_EXT_SSE4:
+      // Fences and prefetches are of these extensions but touch none of their state.
+      if op.code != .nop && op.code != .system {
+        op.code = .vector
+        op.extra = 1
+      }
+    default: break
+    }
+    switch op.form {
+    case .fromSegment where op.mnemonic == OpcodeTable.push: break
+    case .fromSegment, .fromControl, .fromDebug, .toControl, .toDebug:
+      op.code = .system
+      if op.form != .fromSegment { op.klass |= InstructionClass.privileged }
+    case .toSegment, .farLoad, .farPointer, .far:
+      op.code = .system
+      op.klass |= InstructionClass.segment
+    default: break
+    }
+  }
+
+  static let push = UInt16(truncatingIfNeeded: ZYDIS_MNEMONIC_PUSH.rawValue)
+
+  private init() {
+    var entries = [Entry](
+      repeating: Entry(), count: Int(ZYDIS_MNEMONIC_MAX_VALUE.rawValue) + 1)
+
+    func set(
+      _ code: Code, class klass: UInt16 = 0, condition: Bool = false, _ mnemonics: ZydisMnemonic...
+    ) {
+      for m in mnemonics {
+        entries[Int(m.rawValue)] = Entry(code: code, klass: klass, hasCondition: condition)
+      }
+    }
+
+    set(
+      .nop, ZYDIS_MNEMONIC_NOP, ZYDIS_MNEMONIC_ENDBR32, ZYDIS_MNEMONIC_ENDBR64,
+      ZYDIS_MNEMONIC_LFENCE, ZYDIS_MNEMONIC_MFENCE, ZYDIS_MNEMONIC_SFENCE,
+      ZYDIS_MNEMONIC_PREFETCH, ZYDIS_MNEMONIC_PREFETCHNTA, ZYDIS_MNEMONIC_PREFETCHT0,
+      ZYDIS_MNEMONIC_PREFETCHT1, ZYDIS_MNEMONIC_PREFETCHT2, ZYDIS_MNEMONIC_PREFETCHW)
+    set(.nop, class: InstructionClass.pause, ZYDIS_MNEMONIC_PAUSE)
+    set(.move, ZYDIS_MNEMONIC_MOV)
+    set(.extend, ZYDIS_MNEMONIC_MOVZX, ZYDIS_MNEMONIC_MOVSX, ZYDIS_MNEMONIC_MOVSXD)
+    set(.exchange, ZYDIS_MNEMONIC_XCHG)
+    set(
+      .flagBit, ZYDIS_MNEMONIC_CLC, ZYDIS_MNEMONIC_STC, ZYDIS_MNEMONIC_CMC, ZYDIS_MNEMONIC_CLD,
+      ZYDIS_MNEMONIC_STD, ZYDIS_MNEMONIC_LAHF, ZYDIS_MNEMONIC_SAHF, ZYDIS_MNEMONIC_FWAIT)
+    set(.address, ZYDIS_MNEMONIC_LEA)
+    set(
+      .accumulate, ZYDIS_MNEMONIC_CBW, ZYDIS_MNEMONIC_CWDE, ZYDIS_MNEMONIC_CDQE,
+      ZYDIS_MNEMONIC_CWD, ZYDIS_MNEMONIC_CDQ, ZYDIS_MNEMONIC_CQO, ZYDIS_MNEMONIC_XLAT,
+      ZYDIS_MNEMONIC_SALC)
+    set(
+      .arithmetic, ZYDIS_MNEMONIC_ADD, ZYDIS_MNEMONIC_ADC, ZYDIS_MNEMONIC_SUB,
+      ZYDIS_MNEMONIC_SBB, ZYDIS_MNEMONIC_CMP, ZYDIS_MNEMONIC_AND, ZYDIS_MNEMONIC_OR,
+      ZYDIS_MNEMONIC_XOR, ZYDIS_MNEMONIC_TEST)
+    set(
+      .unary, ZYDIS_MNEMONIC_INC, ZYDIS_MNEMONIC_DEC, ZYDIS_MNEMONIC_NEG, ZYDIS_MNEMONIC_NOT)
+    set(
+      .shift, ZYDIS_MNEMONIC_SHL, ZYDIS_MNEMONIC_SHR, ZYDIS_MNEMONIC_SAR, ZYDIS_MNEMONIC_ROL,
+      ZYDIS_MNEMONIC_ROR, ZYDIS_MNEMONIC_RCL, ZYDIS_MNEMONIC_RCR)
+    set(.doubleShift, ZYDIS_MNEMONIC_SHLD, ZYDIS_MNEMONIC_SHRD)
+    set(.multiply, ZYDIS_MNEMONIC_MUL, ZYDIS_MNEMONIC_IMUL)
+    set(.divide, ZYDIS_MNEMONIC_DIV, ZYDIS_MNEMONIC_IDIV)
+    set(
+      .bitTest, ZYDIS_MNEMONIC_BT, ZYDIS_MNEMONIC_BTS, ZYDIS_MNEMONIC_BTR, ZYDIS_MNEMONIC_BTC)
+    set(.bitScan, ZYDIS_MNEMONIC_BSF, ZYDIS_MNEMONIC_BSR)
+    set(.byteSwap, ZYDIS_MNEMONIC_BSWAP)
+    set(
+      .decimal, ZYDIS_MNEMONIC_AAA, ZYDIS_MNEMONIC_AAS, ZYDIS_MNEMONIC_AAM, ZYDIS_MNEMONIC_AAD,
+      ZYDIS_MNEMONIC_DAA, ZYDIS_MNEMONIC_DAS)
+    set(
+      .conditional, condition: true, ZYDIS_MNEMONIC_SETB, ZYDIS_MNEMONIC_SETBE,
+      ZYDIS_MNEMONIC_SETL, ZYDIS_MNEMONIC_SETLE, ZYDIS_MNEMONIC_SETNB, ZYDIS_MNEMONIC_SETNBE,
+      ZYDIS_MNEMONIC_SETNL, ZYDIS_MNEMONIC_SETNLE, ZYDIS_MNEMONIC_SETNO, ZYDIS_MNEMONIC_SETNP,
+      ZYDIS_MNEMONIC_SETNS, ZYDIS_MNEMONIC_SETNZ, ZYDIS_MNEMONIC_SETO, ZYDIS_MNEMONIC_SETP,
+      ZYDIS_MNEMONIC_SETS, ZYDIS_MNEMONIC_SETZ, ZYDIS_MNEMONIC_CMOVB, ZYDIS_MNEMONIC_CMOVBE,
+      ZYDIS_MNEMONIC_CMOVL, ZYDIS_MNEMONIC_CMOVLE, ZYDIS_MNEMONIC_CMOVNB,
+      ZYDIS_MNEMONIC_CMOVNBE, ZYDIS_MNEMONIC_CMOVNL, ZYDIS_MNEMONIC_CMOVNLE,
+      ZYDIS_MNEMONIC_CMOVNO, ZYDIS_MNEMONIC_CMOVNP, ZYDIS_MNEMONIC_CMOVNS, ZYDIS_MNEMONIC_CMOVNZ,
+      ZYDIS_MNEMONIC_CMOVO, ZYDIS_MNEMONIC_CMOVP, ZYDIS_MNEMONIC_CMOVS, ZYDIS_MNEMONIC_CMOVZ)
+    set(
+      .string, ZYDIS_MNEMONIC_MOVSB, ZYDIS_MNEMONIC_MOVSW, ZYDIS_MNEMONIC_MOVSD,
+      ZYDIS_MNEMONIC_MOVSQ, ZYDIS_MNEMONIC_STOSB, ZYDIS_MNEMONIC_STOSW, ZYDIS_MNEMONIC_STOSD,
+      ZYDIS_MNEMONIC_STOSQ, ZYDIS_MNEMONIC_LODSB, ZYDIS_MNEMONIC_LODSW, ZYDIS_MNEMONIC_LODSD,
+      ZYDIS_MNEMONIC_LODSQ, ZYDIS_MNEMONIC_SCASB, ZYDIS_MNEMONIC_SCASW, ZYDIS_MNEMONIC_SCASD,
+      ZYDIS_MNEMONIC_SCASQ, ZYDIS_MNEMONIC_CMPSB, ZYDIS_MNEMONIC_CMPSW, ZYDIS_MNEMONIC_CMPSD,
+      ZYDIS_MNEMONIC_CMPSQ)
+    set(
+      .stack, ZYDIS_MNEMONIC_PUSH, ZYDIS_MNEMONIC_POP, ZYDIS_MNEMONIC_PUSHA,
+      ZYDIS_MNEMONIC_PUSHAD, ZYDIS_MNEMONIC_POPA, ZYDIS_MNEMONIC_POPAD, ZYDIS_MNEMONIC_ENTER,
+      ZYDIS_MNEMONIC_LEAVE)
+    set(
+      .branch, ZYDIS_MNEMONIC_JMP, ZYDIS_MNEMONIC_CALL, ZYDIS_MNEMONIC_RET, ZYDIS_MNEMONIC_LOOP,
+      ZYDIS_MNEMONIC_LOOPE, ZYDIS_MNEMONIC_LOOPNE, ZYDIS_MNEMONIC_JCXZ, ZYDIS_MNEMONIC_JECXZ,
+      ZYDIS_MNEMONIC_JRCXZ)
+    set(
+      .branch, condition: true, ZYDIS_MNEMONIC_JB, ZYDIS_MNEMONIC_JBE, ZYDIS_MNEMONIC_JL,
+      ZYDIS_MNEMONIC_JLE, ZYDIS_MNEMONIC_JNB, ZYDIS_MNEMONIC_JNBE, ZYDIS_MNEMONIC_JNL,
+      ZYDIS_MNEMONIC_JNLE, ZYDIS_MNEMONIC_JNO, ZYDIS_MNEMONIC_JNP, ZYDIS_MNEMONIC_JNS,
+      ZYDIS_MNEMONIC_JNZ, ZYDIS_MNEMONIC_JO, ZYDIS_MNEMONIC_JP, ZYDIS_MNEMONIC_JS,
+      ZYDIS_MNEMONIC_JZ)
+    set(
+      .atomic, ZYDIS_MNEMONIC_XADD, ZYDIS_MNEMONIC_CMPXCHG, ZYDIS_MNEMONIC_CMPXCHG8B,
+      ZYDIS_MNEMONIC_CMPXCHG16B)
+
+    set(
+      .system, ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ,
+      ZYDIS_MNEMONIC_CPUID, ZYDIS_MNEMONIC_SGDT, ZYDIS_MNEMONIC_SIDT, ZYDIS_MNEMONIC_SLDT,
+      ZYDIS_MNEMONIC_STR, ZYDIS_MNEMONIC_SMSW, ZYDIS_MNEMONIC_LAR, ZYDIS_MNEMONIC_LSL,
+      ZYDIS_MNEMONIC_VERR, ZYDIS_MNEMONIC_VERW, ZYDIS_MNEMONIC_ARPL, ZYDIS_MNEMONIC_UD2,
+      ZYDIS_MNEMONIC_LDS, ZYDIS_MNEMONIC_LES, ZYDIS_MNEMONIC_LSS, ZYDIS_MNEMONIC_LFS,
+      ZYDIS_MNEMONIC_LGS, ZYDIS_MNEMONIC_BOUND, ZYDIS_MNEMONIC_RDPMC)
+    set(
+      .system, class: InstructionClass.interruptFlag, ZYDIS_MNEMONIC_CLI, ZYDIS_MNEMONIC_STI,
+      ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD, ZYDIS_MNEMONIC_POPFQ, ZYDIS_MNEMONIC_IRET,
+      ZYDIS_MNEMONIC_IRETD, ZYDIS_MNEMONIC_IRETQ, ZYDIS_MNEMONIC_SYSRET, ZYDIS_MNEMONIC_SYSEXIT)
+    set(
+      .system, class: InstructionClass.io, ZYDIS_MNEMONIC_IN, ZYDIS_MNEMONIC_OUT,
+      ZYDIS_MNEMONIC_INSB,
+      ZYDIS_MNEMONIC_INSW, ZYDIS_MNEMONIC_INSD, ZYDIS_MNEMONIC_OUTSB, ZYDIS_MNEMONIC_OUTSW,
+      ZYDIS_MNEMONIC_OUTSD)
+    set(.system, class: InstructionClass.halt, ZYDIS_MNEMONIC_HLT)
+    set(
+      .system, class: InstructionClass.privileged, ZYDIS_MNEMONIC_LGDT, ZYDIS_MNEMONIC_LIDT,
+      ZYDIS_MNEMONIC_LLDT, ZYDIS_MNEMONIC_LTR, ZYDIS_MNEMONIC_LMSW, ZYDIS_MNEMONIC_CLTS,
+      ZYDIS_MNEMONIC_INVLPG, ZYDIS_MNEMONIC_INVD, ZYDIS_MNEMONIC_WBINVD, ZYDIS_MNEMONIC_RDMSR,
+      ZYDIS_MNEMONIC_WRMSR)
+    set(
+      .system, class: InstructionClass.gate, ZYDIS_MNEMONIC_INT, ZYDIS_MNEMONIC_INT1,
+      ZYDIS_MNEMONIC_INT3, ZYDIS_MNEMONIC_INTO, ZYDIS_MNEMONIC_SYSCALL, ZYDIS_MNEMONIC_SYSENTER)
+    set(.system, class: InstructionClass.time, ZYDIS_MNEMONIC_RDTSC, ZYDIS_MNEMONIC_RDTSCP)
+    set(.system, class: InstructionClass.segment, ZYDIS_MNEMONIC_SWAPGS)
+    set(.undefined, ZYDIS_MNEMONIC_UD0, ZYDIS_MNEMONIC_UD1)
+    self.entries = entries
+  }
+}

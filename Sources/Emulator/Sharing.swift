@@ -1,0 +1,97 @@
+extension Machine {
+  /// Judges one data access of an observed run, within a page: who owns the bytes, is it visible,
+  /// does it read dead stack. False, with `faultVector` set, when the run must stop before it.
+  /// See `Observation` and `Shadow`.
+  @inline(__always) func observe(
+    _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, _ size: Int,
+    _ kind: UInt8, write: Bool, logged: Bool = true
+  ) -> Bool {
+    let frame = Machine.frame(entry, linear)
+    let offset = Int(truncatingIfNeeded: linear & 0xFFF)
+    let shadow = (frame + (Memory.shadowOffset + offset & ~3)).assumingMemoryBound(to: UInt32.self)
+    let count = (offset & 3 &+ size &+ 3) >> 2
+    if kind & AccessKind.implicit != 0 {
+      if observation.logAccesses && logged { log(cpu, entry, linear, size, kind, write: write) }
+      return true
+    }
+    // What lies between the stack pointer (and what one instruction may push below it) and the
+    // end of this context's part of its stack is this context's alone by the stack's discipline.
+    let live = cores[cpu].words[CPU.Register.sp] &- 64
+    let ownStack = linear &- live < observation.stackTop &- live
+    let mine = ownStack ? Shadow.stack : observation.owner << Shadow.ownerShift
+    var i = 0
+    while i < count {
+      let now = shadow[i]
+      // By far the most frequent: the owner again, and nothing new.
+      if now & ~Shadow.written != mine || (write && now & Shadow.written == 0) {
+        if !claim(cpu, shadow + i, now, mine, kind, write: write) { return false }
+      }
+      i &+= 1
+    }
+    if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
+      let words = cores[cpu].words
+      let distance = (words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
+      if distance < 512 { observation.readsBelowStack += 1 }
+    }
+    if observation.logAccesses && logged {
+      log(cpu, entry, linear, size, kind, write: write)
+    }
+    return true
+  }
+
+  /// The cases of `observe` that change the shadow word or meet somebody else's.
+  @inline(never) private func claim(
+    _ cpu: Int, _ shadow: UnsafeMutablePointer<UInt32>, _ now: UInt32, _ mine: UInt32,
+    _ kind: UInt8, write: Bool
+  ) -> Bool {
+    if now & Shadow.shared != 0 {
+      if observation.stopAtShared && kind & (AccessKind.implicit | AccessKind.probed) == 0
+        && !cores[cpu].passing
+      {
+        faultVector = Machine.visibleFault
+        return false
+      }
+      return true
+    }
+    let wrote: UInt32 = write ? Shadow.written : 0
+    if now != 0 && (now ^ mine) & Shadow.stack != 0 {
+      // One context's stack, and another's data.
+      shadow.pointee = now | Shadow.shared | wrote
+      observation.newlyShared += 1
+      return true
+    }
+    if now == 0 {
+      shadow.pointee = mine | wrote
+      return true
+    }
+    if now & Shadow.readByMany != 0 {
+      if write {
+        shadow.pointee = now | Shadow.shared | Shadow.written
+        observation.newlyShared += 1
+      }
+      return true
+    }
+    if now & ~Shadow.written == mine {
+      shadow.pointee = now | wrote
+      return true
+    }
+    if write || now & Shadow.written != 0 {
+      shadow.pointee = now | Shadow.shared | wrote
+      observation.newlyShared += 1
+    } else {
+      shadow.pointee = now | Shadow.readByMany
+    }
+    return true
+  }
+
+  @inline(never) private func log(
+    _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, _ size: Int,
+    _ kind: UInt8, write: Bool
+  ) {
+    observation.accesses.append(
+      Access(
+        physical: entry.pointee.physical & ~0xFFF | linear & 0xFFF, linear: linear,
+        rip: cores[cpu].words[CPU.Word.rip], size: UInt8(size), isWrite: write,
+        isLocked: kind & AccessKind.locked != 0))
+  }
+}

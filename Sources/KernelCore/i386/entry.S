@@ -1,0 +1,99 @@
+// Every way into the kernel, and the one way out.
+//
+// All gates are interrupt gates: the CPU clears IF as it enters, so nothing can
+// interrupt an entry before its registers are saved and its segments are the
+// kernel's. From ring 3 the CPU has switched to the stack that the TSS names and
+// pushed SS, ESP, EFLAGS, CS, EIP; from ring 0 it stays on the stack it is on and
+// pushes only the last three. Nothing below depends on which of the two it was: a
+// nested entry simply puts its frame on top of the frame it interrupted, and comes
+// off first.
+
+#include "segments.h"
+
+        .text
+
+// One stub per vector. It makes all frames alike (the CPU pushes an error code for
+// some exceptions only) and says which vector it was.
+        .macro  stub vector, has_error_code
+        .type   vector_\vector, @function
+vector_\vector:
+        .if     \has_error_code == 0
+        pushl   $0
+        .endif
+        pushl   $\vector
+        jmp     trap_common
+        .size   vector_\vector, . - vector_\vector
+        .endm
+
+        .altmacro
+        .macro  stub_for vector
+        .if     (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21)
+        stub    \vector, 1
+        .else
+        stub    \vector, 0
+        .endif
+        .endm
+
+        .set    i, 0
+        .rept   48
+        stub_for %i
+        .set    i, i + 1
+        .endr
+        stub    128, 0
+
+        .globl  trap_common
+        .type   trap_common, @function
+trap_common:
+        pushal
+        pushl   %ds
+        pushl   %es
+        pushl   %fs
+        pushl   %gs
+        cld                             // the compiler relies on it
+        movl    $KERNEL_DATA, %eax      // until here DS may be anything a user loaded
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        .globl  entry_complete
+entry_complete:
+        pushl   %esp                    // the frame, as trap_dispatch's argument
+        call    trap_dispatch
+        addl    $4, %esp
+
+// The way out. A new task starts here too: its stack was made to look as if it had
+// been interrupted at the first instruction of its program.
+        .globl  trap_return
+trap_return:
+        cli                             // a system call comes here with IF = 1
+        .globl  exit_begins
+exit_begins:
+        popl    %gs
+        popl    %fs
+        popl    %es
+        popl    %ds
+        popal
+        addl    $8, %esp                // vector and error code
+        iretl                           // EFLAGS, IF included, as they were (M5)
+        .size   trap_common, . - trap_common
+
+        .section .rodata
+        .balign 4
+        .globl  vector_stubs
+        .type   vector_stubs, @object
+        .macro  stub_address vector
+        .long   vector_\vector
+        .endm
+vector_stubs:
+        .set    i, 0
+        .rept   48
+        stub_address %i
+        .set    i, i + 1
+        .endr
+        .size   vector_stubs, . - vector_stubs
+        .globl  system_call_stub
+system_call_stub:
+        .long   vector_128
+        .size   system_call_stub, . - system_call_stub
+
+        .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,131 @@
+// The instructions that Swift has no words for, one function each, and the storage
+// that the assembly files define.
+
+#ifndef HARDWARE_H
+#define HARDWARE_H
+
+#include <stdint.h>
+
+#include "segments.h"
+#include "system_calls.h"
+
+// Always inline: it is the instruction itself that is wanted, not a call.
+#define INSTRUCTION static inline __attribute__((always_inline))
+
+// Every one of them is a barrier for the compiler ("memory"): what is protected by
+// interrupts being off must not be moved across the instruction that turns them off.
+
+INSTRUCTION uint32_t read_flags(void) {
+  uint32_t flags;
+  __asm__ volatile("pushfl; popl %0" : "=r"(flags) : : "memory");
+  return flags;
+}
+
+INSTRUCTION void write_flags(uint32_t flags) {
+  __asm__ volatile("pushl %0; popfl" : : "r"(flags) : "memory", "cc");
+}
+
+INSTRUCTION void disable_interrupts(void) { __asm__ volatile("cli" : : : "memory"); }
+
+INSTRUCTION void enable_interrupts(void) { __asm__ volatile("sti" : : : "memory"); }
+
+INSTRUCTION void halt(void) { __asm__ volatile("hlt" : : : "memory"); }
+
+INSTRUCTION void spin_hint(void) { __asm__ volatile("pause" : : : "memory"); }
+
+INSTRUCTION void out8(uint16_t port, uint8_t value) {
+  __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+INSTRUCTION uint8_t in8(uint16_t port) {
+  uint8_t value;
+  __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+  return value;
+}
+
+struct __attribute__((packed)) TablePointer {
+  uint16_t limit;
+  uint32_t base;
+};
+
+INSTRUCTION void load_idt(struct TablePointer pointer) {
+  __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
+}
+
+// A lock is one word: 1 while it is held.
+struct SpinLock {
+  uint32_t held;
+};
+
+// Swaps `value` with the lock's word, atomically: XCHG with memory locks the bus.
+INSTRUCTION uint32_t exchange(struct SpinLock *_Nonnull lock, uint32_t value) {
+  __asm__ volatile("xchgl %0, %1" : "+r"(value), "+m"(lock->held) : : "memory");
+  return value;
+}
+
+// A plain store is enough to release on x86, which never moves a store upwards past
+// an earlier load or store; the barrier is for the compiler.
+INSTRUCTION void store_release(struct SpinLock *_Nonnull lock) {
+  __asm__ volatile("movl $0, %0" : "=m"(lock->held) : : "memory");
+}
+
+extern struct SpinLock scheduler_lock, console_lock, file_lock, keyboard_lock, mutex_lock;
+
+// What an entry leaves on the stack, lowest address first (entry.S).
+struct TrapFrame {
+  uint32_t gs, fs, es, ds;
+  uint32_t edi, esi, ebp, ignored_esp, ebx, edx, ecx, eax;
+  uint32_t vector, error_code;
+  uint32_t eip, cs, eflags;
+  uint32_t user_esp, user_ss;  // there only if the low bits of cs say ring 3
+};
+
+extern long current_task;
+extern uint32_t task_table[];
+INSTRUCTION void *_Nonnull task_table_address(void) { return task_table; }
+
+extern char task0_kernel_stack_top[], task1_kernel_stack_top[], idle_stack_top[];
+extern char task0_user_stack_top[], task1_user_stack_top[];
+
+INSTRUCTION uint32_t kernel_stack_top(long task) {
+  return (uint32_t)(task == 0   ? task0_kernel_stack_top
+                    : task == 1 ? task1_kernel_stack_top
+                                : idle_stack_top);
+}
+
+INSTRUCTION uint32_t user_stack_top(long task) {
+  return (uint32_t)(task == 0 ? task0_user_stack_top : task1_user_stack_top);
+}
+
+// What a user task may have the kernel read: the programs and the user stacks.
+extern char user_begin[], user_end[];
+INSTRUCTION uint32_t user_memory_begin(void) { return (uint32_t)user_begin; }
+INSTRUCTION uint32_t user_memory_end(void) { return (uint32_t)user_end; }
+
+// entry.S
+extern const uint32_t vector_stubs[48];
+extern const uint32_t system_call_stub;
+INSTRUCTION uint32_t vector_stub(uint32_t vector) { return vector_stubs[vector]; }
+void trap_return(void);
+INSTRUCTION uint32_t trap_return_address(void) { return (uint32_t)&trap_return; }
+
+// segments.S, switch.S, boot.S
+void segments_load(void);
+void kernel_stack_select(uint32_t top);
+void context_switch(uint32_t *_Nonnull save, uint32_t load);
+void cpu_idle(void);
+void exploration_start(void);
+
+// programs.S: the user programs, by name.
+struct Program {
+  const char *_Nonnull name;
+  uint32_t entry;
+};
+extern const struct Program program_table[];
+extern const struct Program program_table_end[];
+INSTRUCTION uint32_t program_count(void) {
+  return (uint32_t)(program_table_end - program_table);
+}
+INSTRUCTION struct Program program_at(uint32_t index) { return program_table[index]; }
+
+#endif

@@ -1,0 +1,184 @@
+import Emulator
+
+extension Explorer {
+  /// From the finished (or cut) search to the result: rules broken, shortest counterexamples, verdict.
+  func conclude() -> ScenarioResult {
+    var result = ScenarioResult(scenario: scenario, arch: image.arch, verdict: .clean)
+    result.states = table.count - 1
+    result.transitions = graph.edgeCount
+    result.instructions = world.machine.instructions - world.instructionsAtStart
+    var candidates: [Candidate] = []
+    for (violation, places) in occurrences {
+      if let lock = violation.onlyIfHandlerTakes, world.handlerLocks[lock] == nil { continue }
+      candidates.append(Candidate(violation: violation, places: places))
+    }
+    var judgement = Progress.Judgement()
+    if cut == nil && obstacles.isEmpty && contextIndex.count <= 8 {
+      judgement = Progress.judge(graph, contexts: contextIndex.count)
+    } else if cut == nil && obstacles.isEmpty {
+      notes.append("More than 8 user contexts: progress was not judged.")
+      cut = "Progress was not judged."
+    }
+    if !candidates.isEmpty || !judgement.findings.isEmpty {
+      result.counterexamples = counterexamples(candidates, judgement)
+    }
+    describeEnvironment(&result)
+    if let cut { notes.append(cut) }
+    for (what, times) in obstacles.sorted(by: { $0.key < $1.key }) {
+      notes.append("\(what) (\(times) \(times == 1 ? "path" : "paths") not followed).")
+    }
+    if judgement.undecidedByBound > 0 {
+      notes.append(
+        "Within the bounds on arrivals a context can be left waiting (\(judgement.undecidedByBound) "
+          + "states); whether it would ever be woken needs more arrivals.")
+    }
+    noteStacks()
+    for failure in internalErrors { notes.append(failure) }
+    result.notes = notes
+    result.peakMemoryBytes = max(peakBytes, table.bytes + graph.bytes)
+    if !result.counterexamples.isEmpty {
+      result.verdict = .violated
+    } else if !internalErrors.isEmpty {
+      result.verdict = .error
+    } else if cut != nil || !obstacles.isEmpty || judgement.undecidedByBound > 0 || stackDoubt {
+      result.verdict = .inconclusive
+    }
+    return result
+  }
+
+  struct Candidate {
+    var violation: Violation
+    var places: [Occurrence]
+  }
+
+  private func counterexamples(
+    _ candidates: [Candidate], _ judgement: Progress.Judgement
+  ) -> [Counterexample] {
+    let paths = ShortestPaths(graph: graph, from: root)
+    func cost(_ o: Occurrence) -> UInt64 {
+      let c = paths.cost[o.state]
+      if o.state == Explorer.sink { return 0 }
+      return c == ShortestPaths.unreachable ? c : c + (o.choice == 0 ? 1 : 1 << 32 | 1)
+    }
+    var kept: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
+    func keep(_ c: Counterexample, _ cost: UInt64) {
+      let key = c.identity.text
+      if kept[key].map({ cost < $0.cost }) ?? true {
+        kept[key] = (cost, c)
+        found?(c)
+      }
+    }
+    // Rules found broken by events.
+    var perRule: [String: Int] = [:]
+    var seen: Set<Counterexample.Identity> = []
+    let ordered =
+      candidates.map { c -> (UInt64, Candidate, Occurrence) in
+        let best = c.places.min { (cost($0), $0.state) < (cost($1), $1.state) }!
+        return (cost(best), c, best)
+      }
+      .sorted { a, b in
+        (a.0, a.1.violation.rule, a.1.violation.sites.description)
+          < (b.0, b.1.violation.rule, b.1.violation.sites.description)
+      }
+    for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
+      let identity = self.identity(of: candidate.violation)
+      if seen.contains(identity) { continue }
+      if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule { continue }
+      let choices = place.state == Explorer.sink ? [] : paths.choices(to: place.state) + [place.choice]
+      if let c = evidence(choices, violation: candidate.violation) {
+        seen.insert(identity)
+        perRule[candidate.violation.rule, default: 0] += 1
+        keep(c, price)
+      }
+    }
+    // Rules that the graph decides. The cheapest few of each kind of failure are looked at.
+    var examined: [Progress.Failure: Int] = [:]
+    let failing = judgement.findings
+      .filter { paths.cost[$0.state] != ShortestPaths.unreachable }
+      .sorted { (paths.cost[$0.state], $0.state) < (paths.cost[$1.state], $1.state) }
+    var signatures: Set<String> = []
+    for finding in failing {
+      if examined[finding.failure, default: 0] >= 24 { continue }
+      let key = signature(finding, paths)
+      if !signatures.insert(key).inserted { continue }
+      examined[finding.failure, default: 0] += 1
+      if let c = evidence(paths.choices(to: finding.state), failure: finding.failure) {
+        keep(c, paths.cost[finding.state])
+      }
+    }
+    return kept.values.sorted { a, b in
+      (Explorer.rank(a.counterexample.rule), a.cost, a.counterexample.identity.text)
+        < (Explorer.rank(b.counterexample.rule), b.cost, b.counterexample.identity.text)
+    }.map(\.counterexample)
+  }
+
+  /// What keeps two failing states apart before they are replayed: where the CPU is.
+  private func signature(_ finding: Progress.Finding, _ paths: ShortestPaths) -> String {
+    guard walk(paths.choices(to: finding.state)) != nil else { return "\(finding.failure)" }
+    let calls = pendingCallSites().map { world.function($0) }.joined(separator: ",")
+    let entries = world.activationsOnStrand().map { String($0.vector) }.joined(separator: ",")
+    return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries)"
+  }
+
+  /// Return addresses of lock operations in flight.
+  func pendingCallSites() -> [UInt64] {
+    let t = Ghost.Layout.calls
+    return (0..<world.ghost.count(t)).map { world.ghost.field(t, $0, 1) }
+  }
+
+  /// Findings that say what is wrong come before those that say what could go wrong.
+  static func rank(_ rule: String) -> Int {
+    switch rule {
+    case "triple-fault", "unexpected-exception": return 0
+    case "deadlock-on-interrupt", "deadlock-on-nmi", "deadlock-on-preemption": return 1
+    case "irq-unsafe-lock", "lock-order-inversion": return 3
+    default: return 2
+    }
+  }
+
+  func identity(of v: Violation) -> Counterexample.Identity {
+    Counterexample.Identity(
+      rule: v.rule, lockClasses: v.locks.map { world.lockName($0) },
+      functions: v.sites.map { world.function($0) })
+  }
+
+  private func describeEnvironment(_ result: inout ScenarioResult) {
+    result.sources = scenario.sources.map { s in
+      let times = s.arrivals.map { "\($0) times" } ?? "without limit"
+      return "\(s.name) (\(s.nmi ? "NMI" : "line \(s.line ?? -1)")) \(times)"
+    }
+    if let n = scenario.maxInterrupts {
+      result.bounds.append("at most \(n) interrupts in all")
+    }
+    for s in scenario.sources where s.arrivals != nil {
+      result.bounds.append("\(s.name) at most \(s.arrivals!) times")
+    }
+    if !scenario.ignore.isEmpty {
+      let names = scenario.ignore.map(\.symbol).joined(separator: ", ")
+      notes.append("Not part of the state, so that what depends on it can be missed: \(names).")
+    }
+  }
+
+  /// Slack is added level by level: the sum is an upper bound of what the branching points missed.
+  private var stackDoubt: Bool { doubtfulStack != nil }
+
+  private var doubtfulStack: Int? {
+    for (i, stack) in world.stacks.enumerated() {
+      if let d = world.deepest[i], d >= stack.low, d - stack.low < slack(of: i) { return i }
+    }
+    return nil
+  }
+
+  private func slack(of stack: Int) -> UInt64 {
+    world.slack.reduce(0) { $0 + ($1.key >> 8 == stack ? $1.value : 0) }
+  }
+
+  private func noteStacks() {
+    if let i = doubtfulStack {
+      let stack = world.stacks[i]
+      notes.append(
+        "Stack `\(stack.name)`: \(world.deepest[i]! - stack.low) bytes were left at the deepest state; interrupts at the deepest "
+          + "instruction could take up to \(slack(of: i)) more.")
+    }
+  }
+}

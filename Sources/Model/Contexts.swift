@@ -1,0 +1,285 @@
+import Emulator
+
+/// Keeping track of entries, strands and lock operations as the machine goes.
+extension World {
+  /// Bytes of a slot on the stack.
+  var slot: UInt64 { image.elf.is64Bit ? 8 : 4 }
+
+  /// Takes up what the last run stopped at.
+  /// - Returns: false when a rule found broken ends the execution.
+  func handleEvent() -> Bool {
+    let event = machine.event
+    switch event.kind {
+    case .interrupt, .nmi, .exception, .software: entered(event)
+    case .return: returned(event)
+    case .stack: stackLoaded(event)
+    case .interruptFlag:
+      var h = Happening(.interruptFlag, rip: event.rip)
+      h.interruptsBefore = event.oldFlags & CPU.Flag.if != 0
+      h.event = event
+      happen(h)
+    case .segment:
+      var h = Happening(.segment, rip: event.rip)
+      h.event = event
+      happen(h)
+    case .none, .input, .output: break
+    }
+    return !endsNow
+  }
+
+  private static let vectorsWithErrorCode: Set<Int> = [8, 10, 11, 12, 13, 14, 17, 21, 29, 30]
+
+  private func entered(_ event: Event) {
+    let pushesError =
+      event.kind == .exception && World.vectorsWithErrorCode.contains(event.vector)
+    let frame = event.newSP + (pushesError ? slot : 0)
+    let changesStack = event.oldCPL != event.newCPL || image.elf.is64Bit
+    let top = frame + (changesStack ? 5 : 3) * slot
+    if event.oldCPL == 3 {
+      endStretchOfLeftStack(at: event.oldSP)
+      strand = top
+      machine.observation.lowestSP = event.newSP
+    } else {
+      machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
+    }
+    let asynchronous = event.kind == .interrupt || event.kind == .nmi
+    let activation = Activation(
+      frame: frame, vector: event.vector, kind: event.kind, fromCPL: event.oldCPL,
+      strand: strand, interruptedSP: event.oldSP,
+      registers: asynchronous
+        ? registerHash(rip: event.rip, sp: event.oldSP, flags: event.oldFlags) : 0,
+      interruptedIP: event.rip, incomplete: !completeHooks.isEmpty)
+    var h = Happening(.entered, rip: event.rip)
+    h.activation = activation
+    h.event = event
+    happen(h)
+    forgetActivations { $0.frame < top && $0.frame >= event.newSP }
+    if event.oldCPL == 3 { forgetActivations { $0.strand == top } }
+    if ghost.insertSorted(Ghost.Layout.activations, activation.record) == nil {
+      obstacle = "more entries in flight than the checker keeps"
+    }
+  }
+
+  private func returned(_ event: Event) {
+    let t = Ghost.Layout.activations
+    let row = ghost.row(t, key: event.oldSP)
+    let activation = row.map { Activation(ghost: ghost, row: $0) }
+    if event.newCPL == 3 {
+      endStretchOfLeftStack(at: event.oldSP + 5 * slot)
+      machine.observation.lowestSP = cpu.rsp
+    }
+    var h = Happening(.returned, rip: event.rip)
+    h.activation = activation
+    h.event = event
+    happen(h)
+    if let activation {
+      if event.newCPL != 3 { strand = activation.strand }
+      forgetActivations { $0.strand == activation.strand && $0.frame <= activation.frame }
+    }
+    if event.newCPL == 3 { strand = userStrand() }
+  }
+
+  private func stackLoaded(_ event: Event) {
+    let t = Ghost.Layout.suspended
+    endStretchOfLeftStack(at: event.oldSP)
+    var h = Happening(.stackLoaded, rip: event.rip)
+    h.event = event
+    happen(h)
+    if let old = ghost.row(t, key: event.oldSP) { ghost.remove(t, row: old) }
+    if ghost.insertSorted(t, [event.oldSP, strand]) == nil {
+      obstacle = "more suspended stacks than the checker keeps"
+    }
+    if let row = ghost.row(t, key: event.newSP) {
+      strand = ghost.field(t, row, 1)
+      ghost.remove(t, row: row)
+    } else {
+      strand = event.newSP
+    }
+    machine.observation.lowestSP = event.newSP
+  }
+
+  /// As `endStretch`, for a stack that is not the present one any more.
+  private func endStretchOfLeftStack(at sp: UInt64) {
+    let low = machine.observation.lowestSP
+    guard low <= sp else { return }
+    var h = Happening(.depth, rip: machine.event.rip)
+    h.lowestSP = low
+    h.stretchTop = sp
+    happen(h)
+    if low < sp && reductions.contains(.stack) { scrub(low, sp) }
+  }
+
+  func forgetActivations(where condition: (Activation) -> Bool) {
+    let t = Ghost.Layout.activations
+    var row = ghost.count(t) - 1
+    while row >= 0 {
+      if condition(Activation(ghost: ghost, row: row)) { ghost.remove(t, row: row) }
+      row -= 1
+    }
+  }
+
+  /// Changes flags of the innermost activation on the present strand.
+  func updateInnermostActivation(_ change: (inout Activation) -> Void) {
+    let t = Ghost.Layout.activations
+    let s = strand
+    for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == s {
+      var a = Activation(ghost: ghost, row: row)
+      change(&a)
+      for (c, value) in a.record.enumerated() { ghost.setField(t, row, c, value) }
+      return
+    }
+  }
+
+  /// Hash of everything that an interrupt must give back.
+  func registerHash(rip: UInt64, sp: UInt64, flags: UInt64) -> UInt64 {
+    var f = Fingerprint()
+    for r in 0..<16 where r != CPU.Register.sp { f.replace(0, by: cpu[r], at: UInt64(r)) }
+    for s in [CPU.Segment.ds, CPU.Segment.es, CPU.Segment.fs, CPU.Segment.gs] {
+      f.replace(0, by: UInt64(cpu.selector(s)), at: UInt64(32 + s))
+    }
+    f.replace(0, by: rip, at: 64)
+    f.replace(0, by: sp, at: 65)
+    f.replace(0, by: flags & ~CPU.Flag.rf, at: 66)
+    return f.low
+  }
+
+  // MARK: Hooks
+
+  /// Takes up the hooks of the instruction that is about to be executed.
+  /// - Returns: false when a rule found broken ends the execution.
+  func passHooks() -> Bool {
+    let rip = cpu.rip
+    guard machine.hasHook(linear: rip) else { return true }
+    if returnHooks.contains(rip) { lockCallReturned(to: rip) }
+    if let d = acquireHooks[rip] { lockCalled(d, kind: .acquire, rip: rip) }
+    if let d = tryHooks[rip] { lockCalled(d, kind: .tryAcquire, rip: rip) }
+    if let d = releaseHooks[rip] { lockCalled(d, kind: .release, rip: rip) }
+    if completeHooks.contains(rip) {
+      updateInnermostActivation { $0.incomplete = false }
+      happen(Happening(.entryComplete, rip: rip))
+    }
+    if exitHooks.contains(rip) {
+      updateInnermostActivation { $0.leaving = true }
+      happen(Happening(.exitBegins, rip: rip))
+    }
+    if switchHooks.contains(rip) { happen(Happening(.switching, rip: rip)) }
+    if assertionHooks.contains(rip) { happen(Happening(.assertion, rip: rip)) }
+    if panicHooks.contains(rip) { happen(Happening(.panic, rip: rip)) }
+    if endHooks.contains(rip) {
+      let s = strand
+      forgetActivations { $0.strand == s }
+    }
+    return !endsNow
+  }
+
+  enum CallKind: UInt64 {
+    case acquire = 0
+    case tryAcquire = 1
+    case release = 2
+  }
+
+  /// Argument `number` (from 1) of a function that is just being entered, by the C calling
+  /// convention. System V i386 ABI: on the stack above the return address; x86-64: RDI, RSI, RDX, RCX.
+  func argument(_ number: Int) -> UInt64 {
+    if image.elf.is64Bit {
+      let registers = [7, 6, 2, 1, 8, 9]
+      return cpu[registers[min(number - 1, 5)]]
+    }
+    return machine.peek(cpuIndex, linear: cpu.rsp + UInt64(4 * number), size: 4) ?? 0
+  }
+
+  private func lockCalled(_ discipline: Int, kind: CallKind, rip: UInt64) {
+    let d = scenario.locks[discipline]
+    let lock = argument(d.lockArgument)
+    let returnAddress =
+      machine.peek(cpuIndex, linear: cpu.rsp, size: Int(slot)) ?? 0
+    if !returnHooks.contains(returnAddress) {
+      returnHooks.insert(returnAddress)
+      machine.setHook(linear: returnAddress)
+      machine.observation.newlyShared += 1
+    }
+    let enabled = cpu.interruptsEnabled
+    var h = Happening(kind == .release ? .releasing : .acquiring, rip: rip)
+    h.lock = lock
+    h.discipline = discipline
+    h.interruptsBefore = enabled
+    var savedIF = false
+    if kind == .release {
+      if d.kind == .value, let n = d.flagsArgument {
+        h.flagsInterrupts = argument(n) & CPU.Flag.if != 0
+      }
+      h.held = heldLock(lock).map { HeldLock(ghost: ghost, row: $0) }
+      savedIF = h.held?.interruptsBefore ?? enabled
+      // Where the release was called from says more than the release's own first instruction.
+      h.rip = returnAddress
+      happen(h)
+      if let row = heldLock(lock) { ghost.remove(Ghost.Layout.held, row: row) }
+    } else {
+      h.rip = returnAddress
+      happen(h)
+    }
+    let packed =
+      kind.rawValue | UInt64(discipline) << 8 | (enabled ? 1 << 16 : 0) | (savedIF ? 1 << 17 : 0)
+      | (h.held == nil ? 1 << 18 : 0)
+    // The stack pointer after the return tells this call from one of the same site elsewhere.
+    let record = [cpu.rsp + slot, returnAddress, lock, packed, strand]
+    if ghost.insertSorted(Ghost.Layout.calls, record) == nil {
+      obstacle = "more lock operations in flight than the checker keeps"
+    }
+  }
+
+  /// Row of the held lock at `address`: the latest acquired.
+  func heldLock(_ address: UInt64) -> Int? {
+    let t = Ghost.Layout.held
+    var row = ghost.count(t) - 1
+    while row >= 0 {
+      if ghost.field(t, row, 0) == address { return row }
+      row -= 1
+    }
+    return nil
+  }
+
+  private func lockCallReturned(to rip: UInt64) {
+    let t = Ghost.Layout.calls
+    guard let row = ghost.row(t, key: cpu.rsp), ghost.field(t, row, 1) == rip else { return }
+    let lock = ghost.field(t, row, 2)
+    let packed = ghost.field(t, row, 3)
+    ghost.remove(t, row: row)
+    let discipline = Int(packed >> 8 & 0xFF)
+    let before = packed >> 16 & 1 != 0
+    let d = scenario.locks[discipline]
+    guard let kind = CallKind(rawValue: packed & 0xFF) else { return }
+    if kind == .release {
+      var h = Happening(.released, rip: rip)
+      h.lock = lock
+      h.discipline = discipline
+      h.interruptsBefore = packed >> 17 & 1 != 0
+      // Released without having been held: nothing is known of the flags before.
+      h.flagsInterrupts = packed >> 18 & 1 != 0 ? nil : h.interruptsBefore
+      happen(h)
+      return
+    }
+    if kind == .tryAcquire && cpu[CPU.Register.ax] & 0xFFFF_FFFF == 0 { return }
+    let returned = d.kind == .value ? cpu[CPU.Register.ax] & CPU.Flag.if != 0 : before
+    let held = HeldLock(
+      address: lock, strand: strand, depth: depth, cpu: cpuIndex, interruptsBefore: before,
+      savedInterrupts: returned, discipline: discipline, site: rip)
+    var h = Happening(.acquired, rip: rip)
+    h.lock = lock
+    h.discipline = discipline
+    h.interruptsBefore = before
+    h.flagsInterrupts = returned
+    h.held = held
+    happen(h)
+    if !ghost.append(Ghost.Layout.held, held.record) {
+      obstacle = "more locks held than the checker keeps"
+    }
+  }
+
+  /// Locks that spin and are held on the present CPU, outermost first.
+  func locksHeld() -> [HeldLock] {
+    let t = Ghost.Layout.held
+    return (0..<ghost.count(t)).map { HeldLock(ghost: ghost, row: $0) }
+      .filter { $0.cpu == cpuIndex && scenario.locks[$0.discipline].kind != .sleeping }
+  }
+}

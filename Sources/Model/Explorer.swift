@@ -1,0 +1,376 @@
+import Emulator
+
+/// Explores a scenario to the last state.
+///
+/// Passes: while the search finds out that contexts share bytes which it took for one context's
+/// own, it starts again with what it has learned; the last pass is complete under facts that it
+/// did not change.
+public final class Explorer {
+  let scenario: Scenario
+  let image: PreparedImage
+  let options: ExplorationOptions
+  let world: World
+
+  var table = StateTable()
+  var graph = StateGraph()
+  var occurrences: [Violation: [Occurrence]] = [:]
+  var obstacles: [String: Int] = [:]
+  var contextIndex: [UInt64: Int] = [:]
+  var notes: [String] = []
+  var pass = 1
+  var progress = SearchProgress()
+  var peakBytes = 0
+  var root = 0
+  var cut: String?
+  /// Called with each counterexample as soon as it is known to replay.
+  public var found: ((Counterexample) -> Void)?
+  /// Called with the machine in every new state; for tests.
+  package var observeState: ((Machine) -> Void)?
+  /// Failures of ours, in words: a counterexample that does not replay.
+  var internalErrors: [String] = []
+  /// Makes another world like this one, with a machine of its own.
+  let makeWorld: (Set<Reduction>) throws -> World
+
+  /// Where a violation was found: a choice in a state.
+  struct Occurrence {
+    var state: Int
+    var choice: Int
+    var injected: Int
+  }
+
+  /// State 0: stands for every execution that ended with a broken rule.
+  static let sink = 0
+
+  public convenience init(
+    scenario: Scenario, image: PreparedImage, options: ExplorationOptions
+  ) throws {
+    var scenario = scenario
+    if let bound = options.maxInterrupts { scenario.maxInterrupts = bound }
+    let complete = scenario
+    let make = { try World(scenario: complete, image: image, reductions: $0) }
+    self.init(world: try make(options.reductions), options: options, makeWorld: make)
+  }
+
+  init(
+    world: World, options: ExplorationOptions,
+    makeWorld: @escaping (Set<Reduction>) throws -> World
+  ) {
+    self.world = world
+    self.makeWorld = makeWorld
+    scenario = world.scenario
+    image = world.image
+    self.options = options
+    baseCPUs = world.machine.cpus.map { cpu in
+      Array(UnsafeBufferPointer(start: cpu.words, count: CPU.wordCount))
+    }
+    baseFingerprint = world.memory.fingerprint
+    snapshot = Snapshot(world.machine)
+  }
+
+  deinit { table.deallocate() }
+
+  let baseCPUs: [[UInt64]]
+  let baseFingerprint: Fingerprint
+  var snapshot: Snapshot
+
+  // MARK: The search
+
+  /// A state that waits to be expanded, as its difference from the first.
+  struct Saved {
+    var id: Int
+    var choices: UInt32
+    var fingerprint: Fingerprint
+    var words: [DifferingWord]
+  }
+
+  var current: [Saved] = []
+  var next: [Saved] = []
+  var savedWords = 0
+
+  public func run(
+    progress report: (SearchProgress) -> Void = { _ in }, interrupted: () -> Bool = { false }
+  ) -> ScenarioResult {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var lastReport = start
+    func seconds() -> Double {
+      let d = clock.now - start
+      return Double(d.components.seconds) + Double(d.components.attoseconds) * 1e-18
+    }
+    /// Time, memory and signals; looked at every few hundred states.
+    func check() -> Bool {
+      progress.seconds = seconds()
+      let bytes = table.bytes + graph.bytes + savedWords * 16
+      peakBytes = max(peakBytes, bytes)
+      if interrupted() {
+        cut = "The search was interrupted after \(table.count) states."
+      } else if let limit = options.timeLimit, progress.seconds > limit {
+        cut = "The time limit of \(limit) s was reached after \(table.count) states."
+      } else if bytes > options.memoryLimit {
+        cut = "The memory limit of \(options.memoryLimit) bytes was reached after \(table.count) states."
+      }
+      if clock.now - lastReport > .milliseconds(100) {
+        lastReport = clock.now
+        updateProgress()
+        report(progress)
+      }
+      return cut == nil
+    }
+    explore(check: check)
+    var result = conclude()
+    result.seconds = seconds()
+    updateProgress()
+    report(progress)
+    return result
+  }
+
+  /// Passes until one is complete, or `check` says no.
+  func explore(check: () -> Bool) {
+    while true {
+      let complete = searchOnce(check: check)
+      if cut != nil || complete { break }
+      pass += 1
+    }
+  }
+
+  private func updateProgress() {
+    progress.states = table.count
+    progress.transitions = graph.edgeCount
+    progress.frontier = current.count + next.count
+    progress.instructions = world.machine.instructions - world.instructionsAtStart
+    progress.pass = pass
+    progress.counterexamples = occurrences.count
+    let waiting = progress.frontier
+    progress.estimatedStates = table.count...(table.count + waiting * 12)
+  }
+
+  /// One pass.
+  /// - Returns: whether it was complete: nothing learned on the way would have changed it.
+  private func searchOnce(check: () -> Bool) -> Bool {
+    reset()
+    world.machine.observation.newlyShared = 0
+    world.machine.observation.readsBelowStack = 0
+    let outcome = world.begin()
+    root = settle(outcome, from: Explorer.sink, choice: 0, injected: 0)
+    var layer = 0
+    var expanded = 0
+    while true {
+      while let saved = current.popLast() {
+        savedWords -= saved.words.count
+        progress.injected = layer
+        expand(saved, layer: layer)
+        expanded += 1
+        if expanded & 127 == 0 {
+          if !check() { return false }
+          if shouldRestart(expanded: expanded) { return false }
+        }
+      }
+      if next.isEmpty { break }
+      swap(&current, &next)
+      layer += 1
+    }
+    _ = check()
+    return !learned
+  }
+
+  private var firstLearnedAt: Int?
+
+  private var learned: Bool { world.machine.observation.newlyShared > 0 || deadStackRead }
+
+  private var deadStackRead: Bool {
+    world.reductions.contains(.stack) && world.machine.observation.readsBelowStack > 0
+  }
+
+  /// A pass that learned something is of no use any more, but going on teaches more at the price
+  /// of one restart: it goes on for as long again as it took to learn the first.
+  private func shouldRestart(expanded: Int) -> Bool {
+    guard learned else { return false }
+    if firstLearnedAt == nil { firstLearnedAt = expanded }
+    return expanded >= 2 * (firstLearnedAt ?? 0) + 512
+  }
+
+  private func reset() {
+    if pass > 1 && deadStackRead {
+      world.reductions.remove(.stack)
+      notes.append(
+        "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario.")
+    }
+    firstLearnedAt = nil
+    table.deallocate()
+    table = StateTable()
+    graph = StateGraph()
+    occurrences.removeAll()
+    obstacles.removeAll()
+    current.removeAll()
+    next.removeAll()
+    savedWords = 0
+    graph.add(StateGraph.Info.sink)
+    _ = table.insert(Fingerprint(low: 1, high: 1))
+    restoreBase()
+  }
+
+  func restoreBase() {
+    world.memory.restore(UnsafeBufferPointer(start: nil, count: 0))
+    world.memory.fingerprint = baseFingerprint
+    for (cpu, words) in zip(world.machine.cpus, baseCPUs) {
+      for i in 0..<CPU.wordCount { cpu.words[i] = words[i] }
+    }
+    world.machine.observation.lowestSP = world.cpu.rsp
+  }
+
+  private func expand(_ saved: Saved, layer: Int) {
+    restore(saved)
+    snapshot.take(world.machine)
+    var targets: [Int] = []
+    var choices = saved.choices
+    while choices != 0 {
+      let choice = choices.trailingZeroBitCount
+      choices &= choices - 1
+      let outcome = world.advance(choice)
+      targets.append(settle(outcome, from: saved.id, choice: choice, injected: layer))
+      if choices != 0 { snapshot.putBack(world.machine) }
+    }
+    graph.addEdges(from: saved.id, choices: saved.choices, targets: targets)
+  }
+
+  /// Takes up the outcome of a step: violations, and the state that it led to.
+  /// - Returns: the number of the state.
+  private func settle(_ outcome: Outcome, from state: Int, choice: Int, injected: Int) -> Int {
+    let layer = injected + (choice == 0 ? 0 : 1)
+    for v in world.violations {
+      let o = Occurrence(state: state, choice: choice, injected: layer)
+      if let known = occurrences[v] {
+        // Later layers cannot be shorter.
+        if known[0].injected == layer && known.count < 1024 { occurrences[v]!.append(o) }
+      } else {
+        occurrences[v] = [o]
+      }
+    }
+    if world.obstacle != nil || isObstacle(outcome) {
+      obstacles[world.obstacle ?? "unknown", default: 0] += 1
+      return Explorer.sink
+    }
+    switch outcome {
+    case .ended, .obstacle: return Explorer.sink
+    case .choices(let mask):
+      let key = world.key()
+      let (id, isNew) = table.insert(key)
+      if isNew {
+        observeState?(world.machine)
+        graph.add(stateInfo())
+        save(id, choices: mask, later: choice != 0)
+      }
+      return id
+    case .terminal(let terminal):
+      var key = world.key()
+      key.low &+= 0x5851_F42D_4C95_7F2D &* (UInt64(terminal.rawValue) + 1)
+      let (id, isNew) = table.insert(key)
+      if isNew {
+        observeState?(world.machine)
+        var flags = stateInfo()
+        switch terminal {
+        case .halted: flags |= StateGraph.Info.halted
+        case .spinning: flags |= StateGraph.Info.spinning
+        case .exited: flags |= StateGraph.Info.exited
+        }
+        graph.add(flags)
+      }
+      return id
+    }
+  }
+
+  private func isObstacle(_ outcome: Outcome) -> Bool {
+    if case .obstacle = outcome { return true }
+    return false
+  }
+
+  private func save(_ id: Int, choices: UInt32, later: Bool) {
+    var words: [DifferingWord] = []
+    words.reserveCapacity(128)
+    world.memory.difference(into: &words)
+    for (c, cpu) in world.machine.cpus.enumerated() {
+      let base = baseCPUs[c]
+      for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
+        words.append(
+          DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i]))
+      }
+    }
+    savedWords += words.count
+    let saved = Saved(
+      id: id, choices: choices, fingerprint: world.memory.fingerprint, words: words)
+    if later { next.append(saved) } else { current.append(saved) }
+  }
+
+  /// Words of CPUs, among the numbers of differing words.
+  private static let cpuWords: UInt32 = 0xFFF0_0000
+
+  private func restore(_ saved: Saved) {
+    saved.words.withUnsafeBufferPointer { words in
+      var n = words.count
+      while n > 0 && words[n - 1].number >= Explorer.cpuWords { n -= 1 }
+      world.memory.restore(UnsafeBufferPointer(rebasing: words[..<n]))
+      for (cpu, base) in zip(world.machine.cpus, baseCPUs) {
+        base.withUnsafeBufferPointer { cpu.words.update(from: $0.baseAddress!, count: CPU.wordCount) }
+      }
+      for w in words[n...] {
+        let number = Int(w.number & 0xFFFF)
+        world.machine.cpus[number >> 8].words[number & 0xFF] = w.value
+      }
+    }
+    world.memory.fingerprint = saved.fingerprint
+    world.machine.observation.lowestSP = world.cpu.rsp
+  }
+
+  /// What the graph keeps of the present state.
+  private func stateInfo() -> UInt16 {
+    var flags: UInt16 = 0
+    let cpu = world.cpu
+    let halted = cpu[CPU.Word.activity] == CPU.Activity.halted
+    if cpu.cpl == 3 || (halted && cpu.interruptsEnabled) { flags |= StateGraph.Info.userOrIdle }
+    if cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn }
+    if world.isBlockedByBound() { flags |= StateGraph.Info.bounded }
+    let t = Ghost.Layout.activations
+    for row in 0..<world.ghost.count(t) {
+      let packed = world.ghost.field(t, row, 1)
+      guard packed >> 24 & 3 == 3 else { continue }
+      let top = world.ghost.field(t, row, 0) + 5 * world.slot
+      let index: Int
+      if let known = contextIndex[top] {
+        index = known
+      } else {
+        index = contextIndex.count
+        contextIndex[top] = index
+      }
+      if index < 8 { flags |= 1 << UInt16(StateGraph.Info.contextShift + index) }
+    }
+    return flags
+  }
+}
+
+/// What must be put back to take another choice in the same state.
+struct Snapshot {
+  private var words: [UInt64]
+  private var journal = 0
+  private var fingerprint = Fingerprint()
+
+  init(_ machine: Machine) {
+    words = Array(repeating: 0, count: CPU.wordCount * machine.cpus.count)
+  }
+
+  mutating func take(_ machine: Machine) {
+    for (c, cpu) in machine.cpus.enumerated() {
+      for i in 0..<CPU.wordCount { words[c * CPU.wordCount + i] = cpu.words[i] }
+    }
+    journal = machine.memory.journalCount
+    fingerprint = machine.memory.fingerprint
+  }
+
+  func putBack(_ machine: Machine) {
+    machine.memory.undo(to: journal)
+    machine.memory.fingerprint = fingerprint
+    for (c, cpu) in machine.cpus.enumerated() {
+      for i in 0..<CPU.wordCount { cpu.words[i] = words[c * CPU.wordCount + i] }
+    }
+    machine.observation.lowestSP = machine.cpus[0].rsp
+  }
+}

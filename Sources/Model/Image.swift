@@ -1,0 +1,25 @@
+import Emulator
+
+/// An image ready to be booted: parsed, with its symbols.
+public final class PreparedImage {
+  public let name: String
+  public let bytes: [UInt8]
+  public let elf: ELFImage
+  public let symbols: Symbolizer
+
+  public init(bytes: [UInt8], name: String, symbols: Symbolizer) throws {
+    self.name = name
+    self.bytes = bytes
+    self.symbols = symbols
+    elf = try ELFImage(bytes)
+  }
+
+  /// `i386` or `x86-64`.
+  public var arch: String { elf.is64Bit ? "x86-64" : "i386" }
+}
+
+/// What is wrong with a scenario, in one line.
+public struct ScenarioError: Error, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,59 @@
+import Emulator
+
+/// Changes single instructions of a loaded image.
+enum Patcher {
+  /// One-byte NOP. Intel SDM Vol. 2B, NOP.
+  static let nop: UInt8 = 0x90
+
+  static func apply(
+    _ patches: [Patch], scenario: String, image: PreparedImage, to machine: Machine
+  ) throws {
+    for patch in patches {
+      guard let symbol = image.symbols.symbol(named: patch.symbol) else {
+        let near = nearestNames(to: patch.symbol, among: image.symbols.symbolNames)
+        let hint = near.isEmpty ? "" : "; similar names: " + near.joined(separator: ", ")
+        throw ScenarioError(
+          "scenario `\(scenario)`: patch: image `\(image.name)` has no symbol `\(patch.symbol)`\(hint)")
+      }
+      let (address, length) = try find(
+        patch, from: symbol.address, size: symbol.size, scenario, image, machine)
+      var bytes: [UInt8] = []
+      if case .replace(let new) = patch.action { bytes = new }
+      guard bytes.count <= length else {
+        throw ScenarioError(
+          "scenario `\(scenario)`: patch of `\(patch.symbol)`: \(bytes.count) bytes do not fit into the \(length) of `\(patch.instruction)`")
+      }
+      bytes += Array(repeating: nop, count: length - bytes.count)
+      guard let physical = image.elf.physical(ofVirtual: address) else { continue }
+      for (i, b) in bytes.enumerated() {
+        machine.memory.setByte(at: physical + UInt64(i), b)
+      }
+    }
+  }
+
+  private static func find(
+    _ patch: Patch, from start: UInt64, size: Int, _ scenario: String, _ image: PreparedImage,
+    _ machine: Machine
+  ) throws -> (UInt64, Int) {
+    var at = start
+    var seen = 0
+    let wanted = patch.instruction.lowercased()
+    var mnemonics: [String] = []
+    while at < start + UInt64(size) {
+      guard
+        let physical = image.elf.physical(ofVirtual: at),
+        let instruction = machine.decodeText(
+          physical: physical, address: at, is64Bit: image.elf.is64Bit)
+      else { break }
+      if instruction.mnemonic == wanted || instruction.text == wanted {
+        seen += 1
+        if seen == patch.occurrence { return (at, instruction.length) }
+      }
+      if !mnemonics.contains(instruction.mnemonic) { mnemonics.append(instruction.mnemonic) }
+      at += UInt64(instruction.length)
+    }
+    throw ScenarioError(
+      "scenario `\(scenario)`: patch: `\(patch.symbol)` has \(seen) instruction(s) `\(patch.instruction)`, not \(patch.occurrence); it has "
+        + mnemonics.joined(separator: ", "))
+  }
+}

@@ -1,0 +1,24 @@
+/// One lock is taken in a handler, and elsewhere held with interrupts on.
+///
+/// Also learns which locks handlers take, for the rules that depend on it.
+final class IRQUnsafeLock: Rule {
+  static let name = "irq-unsafe-lock"
+  let interests: [Happening.Kind] = [.acquiring, .acquired]
+
+  func observe(_ h: Happening, in world: World) {
+    guard world.scenario.locks[h.discipline].kind != .sleeping else { return }
+    let inHandler = world.depth > 0
+    if h.kind == .acquiring {
+      if inHandler && world.handlerLocks[h.lock] == nil { world.handlerLocks[h.lock] = h.rip }
+    } else if !inHandler && world.cpu.interruptsEnabled {
+      world.report(
+        Violation(Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: h.lock))
+    }
+  }
+
+  func title(_ v: Violation, names: Names) -> String {
+    let handler = names.world.handlerLocks[v.locks[0]].map { " at \(names.site($0))" } ?? ""
+    return "\(names.lock(v.locks[0])) is taken with interrupts on at \(names.site(v.sites[0])), and a "
+      + "handler takes it\(handler)"
+  }
+}

@@ -1,0 +1,25 @@
+/// The rules that observe events. (Deadlock, lost wakeup and their like are decided on the graph:
+/// see `Progress`.)
+final class RuleBook {
+  let rules: [any Rule] = [
+    LockHeldWithInterruptsOn(), LockFlagsNotRestored(), LockFlagsMismatched(),
+    LockReleaseOrder(), LockReleaseUnheld(), LockRecursiveAcquire(), LockHeldAtUserReturn(),
+    LockHeldAtSwitch(), LockHeldAtSleep(), IRQUnsafeLock(), StackOverflow(), StackReuse(),
+    StackUnbalanced(), ContextCorrupted(), KernelWithUserSegments(), InterruptsOnTooEarly(),
+    MissingEOI(), EOIAfterSwitch(), UnexpectedException(), TripleFault(), AssertionFailed(),
+  ]
+  /// Rules by the kind of happening that they observe.
+  let observers: [[any Rule]]
+
+  init() {
+    var table = Array(repeating: [any Rule](), count: Happening.Kind.allCases.count)
+    for rule in rules {
+      for kind in rule.interests { table[Int(kind.rawValue)].append(rule) }
+    }
+    observers = table
+  }
+
+  func rule(named name: String) -> (any Rule)? {
+    rules.first { type(of: $0).name == name }
+  }
+}

@@ -1,0 +1,326 @@
+import Emulator
+
+/// A scenario under way: the machine, the checker's part of the state, and the step function.
+///
+/// Search, replay and minimisation all go through `advance`; they differ in what they make of the
+/// outcome.
+final class World {
+  let scenario: Scenario
+  let image: PreparedImage
+  let machine: Machine
+  let memory: Memory
+  let ghost: Ghost
+  let book: RuleBook
+  var reductions: Set<Reduction>
+
+  /// Instructions executed since the start of exploration, along the present path only while
+  /// nothing is undone.
+  var instructionsAtStart: UInt64 = 0
+
+  /// Rules found broken by the present step.
+  var violations: [Violation] = []
+  /// Why the present path cannot be followed, in words.
+  var obstacle: String?
+  /// End the path when this violation is found, whatever its rule says.
+  var stopAt: Violation?
+  /// Observer of everything that happens, for traces; nil in a search.
+  var tracer: ((Happening) -> Void)?
+
+  // Resolved from the scenario.
+  var acquireHooks: [UInt64: Int] = [:]
+  var tryHooks: [UInt64: Int] = [:]
+  var releaseHooks: [UInt64: Int] = [:]
+  var endHooks: Set<UInt64> = []
+  var assertionHooks: Set<UInt64> = []
+  var panicHooks: Set<UInt64> = []
+  var completeHooks: Set<UInt64> = []
+  var exitHooks: Set<UInt64> = []
+  var switchHooks: Set<UInt64> = []
+  var returnHooks: Set<UInt64> = []
+  var stacks: [(name: String, low: UInt64, high: UInt64)] = []
+  var ignored: [(address: UInt64, size: Int)] = []
+  var handedOver: Set<UInt64> = []
+
+  // Learned during the search; monotonic, never part of a state.
+  /// Owner numbers of strands at depths.
+  var owners: [OwnerKey: UInt32] = [:]
+  /// Locks that some handler takes, with where.
+  var handlerLocks: [UInt64: UInt64] = [:]
+  /// The largest slack between the deepest interruptible point and the branching point, by stack
+  /// (upper bits) and depth of interrupts (lower eight).
+  var slack: [Int: UInt64] = [:]
+  /// The deepest stack pointer seen on each declared stack.
+  var deepest: [Int: UInt64] = [:]
+  var sawTimeStamp = false
+  var coldCache: [ColdCache] = []
+
+  struct OwnerKey: Hashable {
+    let strand: UInt64
+    let depth: Int
+  }
+
+  /// The CPU that steps now.
+  var cpuIndex = 0
+  var cpu: CPU { machine.cpus[cpuIndex] }
+
+  init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
+    self.scenario = scenario
+    self.image = image
+    self.reductions = reductions
+    machine = Machine(cpuCount: scenario.cpus, ramBytes: scenario.memory)
+    memory = machine.memory
+    ghost = Ghost(memory: machine.memory)
+    book = RuleBook()
+    try resolve()
+    try boot()
+  }
+
+  /// A world around a machine that is already where exploration begins (tests of the search).
+  init(
+    scenario: Scenario, image: PreparedImage, machine: Machine, reductions: Set<Reduction>
+  ) throws {
+    self.scenario = scenario
+    self.image = image
+    self.reductions = reductions
+    self.machine = machine
+    memory = machine.memory
+    ghost = Ghost(memory: machine.memory)
+    book = RuleBook()
+    try resolve()
+    beginObserving()
+  }
+
+  // MARK: Resolving names
+
+  func address(of name: String, for what: String) throws -> UInt64 {
+    if let s = image.symbols.symbol(named: name) { return s.address }
+    let near = nearestNames(to: name, among: image.symbols.symbolNames)
+    let hint = near.isEmpty ? "" : "; similar names: " + near.joined(separator: ", ")
+    throw ScenarioError(
+      "scenario `\(scenario.name)`: image `\(image.name)` has no symbol `\(name)` (\(what))\(hint)")
+  }
+
+  private func resolve() throws {
+    guard scenario.cpus == 1 else {
+      throw ScenarioError("scenario `\(scenario.name)`: \(scenario.cpus) CPUs; this version runs one")
+    }
+    guard scenario.invariants.isEmpty else {
+      throw ScenarioError("scenario `\(scenario.name)`: invariants are not supported by this version")
+    }
+    guard scenario.sources.count <= 16 else {
+      throw ScenarioError("scenario `\(scenario.name)`: more than 16 sources")
+    }
+    for (i, lock) in scenario.locks.enumerated() {
+      for f in lock.acquire { acquireHooks[try address(of: f, for: "acquire")] = i }
+      for f in lock.tryAcquire { tryHooks[try address(of: f, for: "try-acquire")] = i }
+      for f in lock.release { releaseHooks[try address(of: f, for: "release")] = i }
+      for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
+    }
+    for f in scenario.ends { endHooks.insert(try address(of: f, for: "ends")) }
+    for f in scenario.assertions { assertionHooks.insert(try address(of: f, for: "assertions")) }
+    for f in scenario.panics { panicHooks.insert(try address(of: f, for: "panics")) }
+    for f in scenario.switches { switchHooks.insert(try address(of: f, for: "switches")) }
+    if let entry = scenario.entry {
+      for f in entry.complete { completeHooks.insert(try address(of: f, for: "entry")) }
+      for f in entry.exit { exitHooks.insert(try address(of: f, for: "exit")) }
+    }
+    for s in scenario.stacks {
+      let low = try address(of: s.symbol, for: "stacks")
+      let size = s.size ?? image.symbols.symbol(named: s.symbol)!.size
+      guard size > 0 else {
+        throw ScenarioError(
+          "scenario `\(scenario.name)`: stack `\(s.symbol)` has no size in the image; add `size:`")
+      }
+      stacks.append((s.symbol, low, low + UInt64(size)))
+    }
+    for r in scenario.ignore {
+      let a = try address(of: r.symbol, for: "ignore")
+      let size = r.size ?? max(1, image.symbols.symbol(named: r.symbol)!.size)
+      ignored.append((a, size))
+    }
+  }
+
+  // MARK: Boot
+
+  private func boot() throws {
+    try machine.loadMultiboot(image.elf, commandLine: scenario.commandLine)
+    try Patcher.apply(scenario.patches, scenario: scenario.name, image: image, to: machine)
+    if let symbol = scenario.start.symbol {
+      try run(to: address(of: symbol, for: "start"), named: symbol)
+    }
+    machine.timersRun = false
+    beginObserving()
+  }
+
+  private func run(to target: UInt64, named symbol: String) throws {
+    machine.timersRun = true
+    var hits = 0
+    let limit = scenario.start.limit
+    machine.setHook(linear: target)
+    defer { machine.clearHooks() }
+    while machine.instructions < UInt64(limit) {
+      switch machine.run(cpu: 0, limit: limit - Int(machine.instructions)) {
+      case .visible:
+        hits += 1
+        if hits == scenario.start.hits { return }
+        machine.clearHooks()
+        _ = machine.run(cpu: 0, limit: 1)
+        machine.setHook(linear: target)
+      case .limit, .event: continue
+      case .halted:
+        throw ScenarioError(
+          "scenario `\(scenario.name)`: the kernel halted with nothing to wake it before it reached `\(symbol)`"
+        )
+      case .shutdown:
+        throw ScenarioError(
+          "scenario `\(scenario.name)`: triple fault at \(image.symbols.describe(machine.cpus[0].rip)) before `\(symbol)` was reached"
+        )
+      case .unmodelled:
+        throw ScenarioError(
+          "scenario `\(scenario.name)`: boot executed what is not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(machine.cpus[0].rip))"
+        )
+      case .exit:
+        throw ScenarioError(
+          "scenario `\(scenario.name)`: the kernel ended the run before it reached `\(symbol)`")
+      }
+    }
+    throw ScenarioError(
+      "scenario `\(scenario.name)`: `\(symbol)` was not reached within \(limit) instructions of boot; raise `start: limit:` or name another symbol"
+    )
+  }
+
+  private func beginObserving() {
+    for (i, source) in scenario.sources.enumerated() {
+      if let n = source.arrivals { ghost[Ghost.Layout.arrivals + i] = UInt64(n) + 1 }
+    }
+    if let n = scenario.maxInterrupts { ghost[Ghost.Layout.interruptsLeft] = UInt64(n) + 1 }
+    installHooks()
+    memory.setBase()
+    machine.observation.stopAtShared = true
+    for index in machine.cpus.indices {
+      cpuIndex = index
+      ghost[Ghost.Layout.strand + index] = cpu.cpl == 3 ? userStrand() : cpu.rsp
+    }
+    cpuIndex = 0
+    machine.observation.lowestSP = cpu.rsp
+    instructionsAtStart = machine.instructions
+    memory.clearJournal()
+  }
+
+  private func installHooks() {
+    for hooks in [acquireHooks.keys, tryHooks.keys, releaseHooks.keys] {
+      for a in hooks { machine.setHook(linear: a) }
+    }
+    for hooks in [
+      endHooks, assertionHooks, panicHooks, completeHooks, exitHooks, switchHooks, returnHooks,
+    ] {
+      for a in hooks { machine.setHook(linear: a) }
+    }
+  }
+
+  // MARK: Strands
+
+  /// Which code this is, told by its stack. Kernel strands are named by the stack's top (or the
+  /// first stack pointer seen on it), user strands by the kernel stack that their next entry will
+  /// use, their own stack and address space.
+  var strand: UInt64 {
+    get { ghost[Ghost.Layout.strand + cpuIndex] }
+    set { ghost[Ghost.Layout.strand + cpuIndex] = newValue }
+  }
+
+  static let userStrandBit: UInt64 = 1 << 63
+
+  func userStrand() -> UInt64 {
+    let top = machine.readTSSStack(cpuIndex)
+    let h = (top &* 0x9E37_79B9_7F4A_7C15) ^ (cpu.rsp >> 8) &* 0xD6E8_FEB8_6659_FD93
+      ^ cpu[CPU.Word.cr3] &* 0xA076_1D64_78BD_642F
+    return World.userStrandBit | h >> 1
+  }
+
+  /// How many interrupts are in flight on the present strand.
+  var depth: Int {
+    let t = Ghost.Layout.activations
+    let s = strand
+    var n = 0
+    for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == s {
+      let kind = UInt8(ghost.field(t, row, 1) >> 16 & 0xFF)
+      if kind == Event.Kind.interrupt.rawValue || kind == Event.Kind.nmi.rawValue { n += 1 }
+    }
+    return n
+  }
+
+  func owner(strand: UInt64, depth: Int) -> UInt32 {
+    let key = OwnerKey(strand: strand, depth: depth)
+    if let n = owners[key] { return n }
+    let n = UInt32(owners.count + 1)
+    owners[key] = n
+    return n
+  }
+
+  /// Records of entries in flight whose frames lie on the present strand, innermost first.
+  func activationsOnStrand() -> [Activation] {
+    let t = Ghost.Layout.activations
+    let s = strand
+    return (0..<ghost.count(t)).map { Activation(ghost: ghost, row: $0) }
+      .filter { $0.strand == s }
+  }
+
+  // MARK: Names
+
+  func lockName(_ address: UInt64) -> String { image.symbols.describe(address) }
+
+  func vectorName(_ vector: Int, kind: Event.Kind) -> String {
+    switch kind {
+    case .nmi: return "NMI"
+    case .exception: return "exception \(vector)"
+    case .software: return "int 0x" + String(vector, radix: 16)
+    default:
+      if let source = scenario.sources.first(where: { s in
+        s.line.map { machine.vector(ofLine: $0) == vector } ?? false
+      }) {
+        return "interrupt \(vector) (\(source.name))"
+      }
+      return "interrupt \(vector)"
+    }
+  }
+
+  func function(_ address: UInt64) -> String {
+    image.symbols.symbol(containing: address)?.name ?? "0x" + String(address, radix: 16)
+  }
+
+  func report(_ violation: Violation) {
+    var violation = violation
+    if let stopAt, stopAt.rule == violation.rule, stopAt.sites == violation.sites {
+      violation.endsPath = true
+    }
+    violations.append(violation)
+  }
+
+  func happen(_ happening: Happening) {
+    tracer?(happening)
+    for rule in book.observers[Int(happening.kind.rawValue)] {
+      rule.observe(happening, in: self)
+    }
+  }
+}
+
+/// Names within edit distance 3, nearest first, at most three.
+func nearestNames(to name: String, among names: [String]) -> [String] {
+  func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    var row = Array(0...b.count)
+    for i in 0..<a.count {
+      var previous = row[0]
+      row[0] = i + 1
+      for j in 0..<b.count {
+        let cost = a[i] == b[j] ? previous : min(previous, row[j], row[j + 1]) + 1
+        previous = row[j + 1]
+        row[j + 1] = cost
+      }
+    }
+    return row[b.count]
+  }
+  let wanted = Array(name.utf8)
+  return names.filter { abs($0.utf8.count - wanted.count) <= 3 }
+    .map { (distance(wanted, Array($0.utf8)), $0) }
+    .filter { $0.0 <= 3 }.sorted { $0 < $1 }.prefix(3).map(\.1)
+}
