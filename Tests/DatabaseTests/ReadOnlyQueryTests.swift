@@ -19,7 +19,9 @@ import Testing
 
   @Test func a_select_yields_columns_and_values() throws {
     let rows = try query.rows(
-      of: "SELECT id, rule, 1.5 AS half, NULL AS none, x'00ff' AS bytes FROM counterexample")
+      of:
+        "SELECT id, rule, 1.5 AS half, NULL AS none, x'00ff' AS bytes FROM counterexample ORDER BY id"
+    )
     #expect(rows.columns == ["id", "rule", "half", "none", "bytes"])
     #expect(
       rows.rows[0] == [.integer(1), .text("deadlock"), .real(1.5), .null, .blob([0, 0xFF])])
@@ -32,7 +34,8 @@ import Testing
     "ATTACH DATABASE 'other.db' AS other", "DETACH DATABASE main", "VACUUM INTO 'copy.db'",
     "PRAGMA query_only = OFF", "PRAGMA writable_schema = ON", "BEGIN", "REINDEX", "ANALYZE",
     "SELECT load_extension('evil')", "SELECT 1; DROP TABLE event", "", "  -- nothing",
-    "WITH x AS (SELECT 1) DELETE FROM event", "EXPLAIN DELETE FROM event", "SELECT FROM", "ſelect 1",
+    "WITH x AS (SELECT 1) DELETE FROM event", "EXPLAIN DELETE FROM event", "SELECT FROM",
+    "ſelect 1",
   ])
   func whatever_is_not_one_select_is_refused(sql: String) throws {
     let error = #expect(throws: StoreError.self) { try query.rows(of: sql) }
@@ -47,7 +50,8 @@ import Testing
   @Test func a_query_that_runs_away_is_stopped() throws {
     #expect(throws: StoreError.queryTooLong(seconds: 1)) {
       try query.rows(
-        of: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+        of: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+      )
     }
   }
 

@@ -32,7 +32,8 @@ enum Sample {
   ) -> Counterexample {
     Counterexample(
       rule: rule, title: "A handler waits for console_lock.",
-      identity: .init(rule: rule, lockClasses: ["console_lock"], functions: [function, "keyboard"]),
+      identity: .init(
+        rule: rule, lockClasses: ["console_lock"], functions: [function, "keyboard"]),
       schedule: Schedule(steps: [
         .init(raise: nil, instructions: count), .init(raise: 0, instructions: 5),
       ]),

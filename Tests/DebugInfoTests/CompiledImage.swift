@@ -15,23 +15,26 @@ enum CompiledImage {
     defer { try? FileManager.default.removeItem(at: folder) }
     try source.write(
       to: folder.appendingPathComponent("kernel.\(suffix)"), atomically: true, encoding: .utf8)
-    let clang = Process()
-    clang.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    clang.currentDirectoryURL = folder
-    clang.arguments =
-      [
-        "clang", "-target", target, "-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld",
-        "-Wl,-e,_start", "-Wl,--build-id=none",
-      ] + flags + ["kernel.\(suffix)", "-o", "kernel.elf"]
+    try run(
+      ["clang", "-target", target, "-ffreestanding", "-c", "kernel.\(suffix)", "-o", "kernel.o"]
+        + flags, in: folder)
+    try run(["ld.lld", "-static", "-e", "_start", "kernel.o", "-o", "kernel.elf"], in: folder)
+    return [UInt8](try Data(contentsOf: folder.appendingPathComponent("kernel.elf")))
+  }
+
+  private static func run(_ arguments: [String], in folder: URL) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.currentDirectoryURL = folder
+    process.arguments = arguments
     let errors = Pipe()
-    clang.standardError = errors
-    try clang.run()
+    process.standardError = errors
+    try process.run()
     let message = errors.fileHandleForReading.readDataToEndOfFile()
-    clang.waitUntilExit()
-    guard clang.terminationStatus == 0 else {
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
       throw Failed(message: String(decoding: message, as: UTF8.self))
     }
-    return [UInt8](try Data(contentsOf: folder.appendingPathComponent("kernel.elf")))
   }
 
   /// `outer` calls `middle`, into which `inner` is inlined; `inner` faults on its line 3.

@@ -16,8 +16,9 @@ import Testing
   }
 
   @Test func bytes_that_are_no_elf_file_name_nothing() {
-    for bytes: [UInt8] in [[], [0x7F], Array("#!/bin/sh\n".utf8), [UInt8](repeating: 0, count: 4096)]
-    {
+    for bytes: [UInt8] in [
+      [], [0x7F], Array("#!/bin/sh\n".utf8), [UInt8](repeating: 0, count: 4096),
+    ] {
       let symbols = ImageSymbols(bytes: bytes)
       #expect(symbols.architecture == nil)
       #expect(symbols.symbolNames.isEmpty)
