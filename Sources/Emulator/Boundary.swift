@@ -104,7 +104,7 @@ extension Machine {
     let core = cores + cpu
     let user = core.pointee.words[CPU.Word.cpl] == 3
     return DataTLB(
-      entries: core.pointee.data + (user ? Core.entryCount : 0), epoch: core.pointee.epoch)
+      entries: core.pointee.data + (user ? Core.entryCount : 0), core: core)
   }
 
   /// Makes sure that nothing cached contradicts a state that was put in place from outside.

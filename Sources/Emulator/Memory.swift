@@ -54,6 +54,15 @@ public final class Memory {
   /// How often contents went back: what was derived from them may be wrong since.
   @inline(__always) var returns: Int { ledger.pointee.returns }
 
+  /// Per frame, bits of `FrameUse`: stores to such frames may concern what was derived from them.
+  let frameUses: UnsafeMutablePointer<UInt8>
+  enum FrameUse {
+    /// Instructions were decoded from it.
+    static let code: UInt8 = 1
+    /// Addresses were translated by it.
+    static let tables: UInt8 = 2
+  }
+
   /// Watched words written through `setWord`, for the machine to act on before it goes on.
   var watchedWrites: [UInt64] = []
 
@@ -72,6 +81,8 @@ public final class Memory {
     frames.initialize(repeating: nil, count: frameCount)
     baseCopies = .allocate(capacity: frameCount)
     baseCopies.initialize(repeating: nil, count: frameCount)
+    frameUses = .allocate(capacity: frameCount)
+    frameUses.initialize(repeating: 0, count: frameCount)
     let capacity = 1 << 16
     ledger = .allocate(capacity: 1)
     ledger.initialize(
@@ -85,6 +96,7 @@ public final class Memory {
     }
     frames.deallocate()
     baseCopies.deallocate()
+    frameUses.deallocate()
     ledger.pointee.journal.deallocate()
     ledger.deallocate()
   }

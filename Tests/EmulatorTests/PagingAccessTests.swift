@@ -97,6 +97,27 @@ import Testing
     #expect(cpu[0] == 2)
   }
 
+  @Test(arguments: [false, true])
+  func a_store_to_a_page_table_takes_effect_at_once(_ observed: Bool) {
+    machine.memory.setValue(at: 0x4000, size: 4, 1)
+    machine.memory.setValue(at: 0x5000, size: 4, 2)
+    test.write([
+      0x8B, 0x03,  // mov eax, [ebx]
+      0x89, 0x31,  // mov [ecx], esi
+      0x8B, 0x13,  // mov edx, [ebx]
+      0x89, 0x39,  // mov [ecx], edi
+      0x8B, 0x2B,  // mov ebp, [ebx]
+    ])
+    cpu[3] = 0x4000
+    cpu[1] = entry(0x4000)
+    cpu[6] = 0x5003
+    cpu[7] = 0x4003
+    if observed { machine.memory.setBase() }
+    #expect(machine.run(cpu: 0, limit: 5) == .limit)
+    #expect((cpu[0], cpu[2], cpu[5]) == (1, 2, 1))
+    #expect(flags(0x4000) == 0x23)
+  }
+
   @Test func going_back_takes_accessed_and_dirty_bits_back() {
     test.write([0xA3, 4, 0x40, 0, 0])  // mov [4004], eax
     machine.memory.setBase()
