@@ -3,6 +3,10 @@ import PackageDescription
 
 let ours: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
+/// For the machine and the search, whose every instruction and state goes through class properties:
+/// run-time exclusivity checks cost a third of their time (docs/decisions/0003-exclusivity.md).
+let hot: [SwiftSetting] = ours + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
 let package = Package(
   name: "locklab",
   products: [
@@ -16,7 +20,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CZydis"),
     .systemLibrary(name: "CDwarf"),
-    .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: ours),
+    .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: hot),
     .target(
       name: "KernelCore", exclude: ["Kernel", "i386", "Variants", "README.md"],
       sources: ["Portable", "Host"],
@@ -26,7 +30,7 @@ let package = Package(
       name: "DebugInfo", dependencies: ["CDwarf", "Model"], swiftSettings: ours,
       // Demangles C++ and Rust names; Swift's own runtime needs it too.
       linkerSettings: [.linkedLibrary("stdc++")]),
-    .target(name: "Model", dependencies: ["Emulator"], swiftSettings: ours),
+    .target(name: "Model", dependencies: ["Emulator"], swiftSettings: hot),
     .target(
       name: "Database",
       dependencies: [
@@ -45,7 +49,8 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
-    .testTarget(name: "EmulatorTests", dependencies: ["Emulator"], swiftSettings: ours),
+    .testTarget(
+      name: "EmulatorTests", dependencies: ["Emulator"], exclude: ["Images"], swiftSettings: ours),
     .testTarget(
       name: "KernelCoreTests", dependencies: ["KernelCore", "Emulator"],
       exclude: ["boot-in-qemu.sh"], swiftSettings: ours),

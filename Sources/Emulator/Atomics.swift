@@ -10,9 +10,15 @@ extension Machine {
       guard let a = readRMForWrite(cpu, op, size) else { return .fault }
       let b = register(cpu, op.pointee.reg, size)
       let (r, flags) = Flags.add(a, b, carry: 0, size)
-      // With one register for both the sum stays.
-      setRegister(cpu, op.pointee.reg, size, a)
-      writeRM(cpu, op, size, r)
+      if op.pointee.isMemory {
+        // The address may depend on the register.
+        writeRM(cpu, op, size, r)
+        setRegister(cpu, op.pointee.reg, size, a)
+      } else {
+        // With one register for both the sum stays.
+        setRegister(cpu, op.pointee.reg, size, a)
+        writeRM(cpu, op, size, r)
+      }
       setFlags(cpu, Flags.all, flags)
       return .next
     case ZYDIS_MNEMONIC_CMPXCHG:

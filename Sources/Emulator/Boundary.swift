@@ -9,8 +9,6 @@ struct Slice {
   var pass: Bool
   /// The slice is the one instruction in the shadow of STI or MOV SS.
   var shadowed = false
-  /// That instruction has made a shadow of its own.
-  var shadowRenewed = false
   /// The slice is one instruction, after which TF traps.
   var traps = false
 }
@@ -24,7 +22,7 @@ extension Machine {
     slice.rest -= slice.executed
     if slice.executed > 0 {
       slice.pass = false
-      if slice.shadowed && !slice.shadowRenewed { words[CPU.Word.shadow] = 0 }
+      if slice.shadowed { words[CPU.Word.shadow] = 0 }
       if slice.traps && words[CPU.Word.shadow] == 0 && event.kind != .software {
         // Intel SDM Vol. 3B §18.3.1.4: #DB after the instruction, with DR6.BS.
         words[CPU.Word.dr0 + 6] |= 1 << 14
@@ -36,7 +34,16 @@ extension Machine {
     if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
     if slice.rest <= 0 { return .limit }
     event.kind = .none
-    if pollInterrupts(cpu) {
+    if timerDeadline != .max && clock >= timerDeadline { timerExpired() }
+    var delivered = pollInterrupts(cpu)
+    if !delivered && words[CPU.Word.activity] == CPU.Activity.halted && sleepUntilTimer() {
+      delivered = pollInterrupts(cpu)
+    }
+    if faultVector == Machine.unmodelledFault {
+      faultVector = -1
+      return .unmodelled
+    }
+    if delivered {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
       if memory.observed { return .event }
     }
@@ -44,13 +51,15 @@ extension Machine {
     selectMode(cpu)
     slice.executed = 0
     slice.shadowed = words[CPU.Word.shadow] != 0
-    slice.shadowRenewed = false
     slice.traps = words[CPU.Word.rflags] & CPU.Flag.tf != 0
     if slice.traps && memory.observed {
       unmodelled = "single steps (EFLAGS.TF) in an observed run"
       return .unmodelled
     }
     slice.length = slice.pass || slice.shadowed || slice.traps ? 1 : slice.rest
+    if timerDeadline != .max {
+      slice.length = min(slice.length, Int(clamping: timerDeadline &- clock))
+    }
     return nil
   }
 
@@ -70,6 +79,10 @@ extension Machine {
     default: code = nil
     }
     deliver(cpu, vector: vector, kind: .exception, errorCode: code)
+    if faultVector == Machine.unmodelledFault {
+      faultVector = -1
+      return .unmodelled
+    }
     if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
     return memory.observed ? .event : nil
   }
@@ -85,7 +98,7 @@ extension Machine {
     let core = cores + cpu
     let user = core.pointee.words[CPU.Word.cpl] == 3
     return DataTLB(
-      entries: core.pointee.data + (user ? Core.entryCount : 0), epoch: core.pointee.epoch)
+      entries: core.pointee.data + (user ? Core.entryCount : 0), core: core)
   }
 
   /// Makes sure that nothing cached contradicts a state that was put in place from outside.

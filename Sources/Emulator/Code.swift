@@ -59,11 +59,11 @@ public enum Code: UInt8, Sendable {
 }
 
 /// What a decoded instruction depends on besides its bytes.
-enum DecodeMode {
-  static let flat32 = 0
+package enum DecodeMode {
+  package static let flat32 = 0
   /// 32-bit code while CS, SS, DS or ES is not flat.
-  static let segmented32 = 1
-  static let segmented16 = 2
-  static let long64 = 3
-  static let count = 4
+  package static let segmented32 = 1
+  package static let segmented16 = 2
+  package static let long64 = 3
+  package static let count = 4
 }

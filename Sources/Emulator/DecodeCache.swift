@@ -21,7 +21,6 @@ final class DecodeCache {
   private(set) var used = DecodeCache.firstIndex
   /// By mode * frameCount + frame.
   private let tables: UnsafeMutablePointer<UnsafeMutablePointer<UInt32>?>
-  private let codeFrames: UnsafeMutablePointer<Bool>
   /// Instructions that go on in another page, by table and offset.
   var crossings: [Int: Crossing] = [:]
   /// Words of code that were written since `Memory.setBase`: going back changes them unnoticed.
@@ -44,19 +43,16 @@ final class DecodeCache {
     let count = DecodeMode.count * memory.frameCount
     tables = .allocate(capacity: count)
     tables.initialize(repeating: nil, count: count)
-    codeFrames = .allocate(capacity: memory.frameCount)
-    codeFrames.initialize(repeating: false, count: memory.frameCount)
     decoder = Decoder()
   }
 
   deinit {
     for i in 0..<(DecodeMode.count * memory.frameCount) { tables[i]?.deallocate() }
     tables.deallocate()
-    codeFrames.deallocate()
     pool.deallocate()
   }
 
-  @inline(__always) func hasCode(_ frame: Int) -> Bool { codeFrames[frame] }
+  func hasCode(_ frame: Int) -> Bool { memory.frameUses[frame] & Memory.FrameUse.code != 0 }
 
   func table(mode: Int, frame: Int) -> UnsafeMutablePointer<UInt32> {
     let slot = mode * memory.frameCount + frame
@@ -80,8 +76,8 @@ final class DecodeCache {
   func watch(physical: UInt64, length: Int) {
     let index = Int(physical >> 12)
     let frame = memory.frame(index)
-    if !codeFrames[index] {
-      codeFrames[index] = true
+    if !hasCode(index) {
+      memory.frameUses[index] |= Memory.FrameUse.code
       newCodeFrame = true
     }
     var word = physical & ~7
@@ -126,12 +122,12 @@ final class DecodeCache {
 
   /// Forgets the code of one frame.
   func invalidate(frame: Int) {
-    guard codeFrames[frame] else { return }
+    guard hasCode(frame) else { return }
     for offset in stride(from: 0, to: Memory.frameSize, by: 8) {
       let word = UInt64(frame) << 12 | UInt64(offset)
       if memory.isWatched(frame: memory.frame(frame), word) { invalidate(word: word) }
     }
-    codeFrames[frame] = false
+    memory.frameUses[frame] &= ~Memory.FrameUse.code
   }
 
   /// Forgets everything. No micro-op may be in flight.
@@ -143,11 +139,12 @@ final class DecodeCache {
       tables[i]?.deallocate()
       tables[i] = nil
     }
-    for index in 0..<memory.frameCount where codeFrames[index] {
+    for index in 0..<memory.frameCount where memory.frameUses[index] == Memory.FrameUse.code {
+      // Words of page tables in the same frame stay watched, and so does its code then.
       let words = memory.frame(index).advanced(by: Memory.watchOffset)
         .assumingMemoryBound(to: UInt64.self)
       for i in 0..<8 { words[i] = 0 }
-      codeFrames[index] = false
+      memory.frameUses[index] = 0
     }
   }
 }

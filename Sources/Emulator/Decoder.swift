@@ -115,6 +115,18 @@ final class Decoder {
       default: break
       }
     }
+    if count == 0 {
+      // The source of a string instruction and XLAT's table are hidden operands; a prefix may
+      // have changed their segment.
+      for n in 0..<Int(i.operand_count) where operands[n].type == ZYDIS_OPERAND_TYPE_MEMORY {
+        switch operands[n].mem.base {
+        case ZYDIS_REGISTER_SI, ZYDIS_REGISTER_ESI, ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_BX,
+          ZYDIS_REGISTER_EBX, ZYDIS_REGISTER_RBX:
+          op.segment = UInt8(max(0, ZydisRegisterGetId(operands[n].mem.segment)))
+        default: break
+        }
+      }
+    }
     let register = ZYDIS_OPERAND_TYPE_REGISTER
     let memory = ZYDIS_OPERAND_TYPE_MEMORY
     let immediate = ZYDIS_OPERAND_TYPE_IMMEDIATE
@@ -220,6 +232,9 @@ final class Decoder {
       switch OpcodeTable.shared[op.mnemonic].code {
       case .shift, .bitTest, .exchange, .atomic:
         // The first is the r/m operand: destination and source are not of one kind.
+        op.form = .rmReg
+        (op.reg, op.rm) = (op.rm, op.reg)
+      case .system where ZydisMnemonic(UInt32(op.mnemonic)) == ZYDIS_MNEMONIC_ARPL:
         op.form = .rmReg
         (op.reg, op.rm) = (op.rm, op.reg)
       default: break

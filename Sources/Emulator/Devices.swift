@@ -43,7 +43,8 @@ extension Machine {
   /// What the clock of RDTSC and the timer reads: instructions retired, plus the time slept through
   /// in HLT; while memory is observed, a word that only `setObservedTime` changes.
   var clock: UInt64 {
-    memory.observed ? deviceWord(.time) : instructions &+ idleInstructions
+    memory.observed
+      ? deviceWord(.time) : instructions &+ executedInSlice &+ idleInstructions
   }
 
   /// Sets what RDTSC and the timer read while memory is observed.
@@ -163,7 +164,7 @@ extension Machine {
       if value & 1 != 0 { return notModelled("reset through port 0x92") }
       setDeviceWord(
         .systemControl, deviceWord(.systemControl) & ~0xFF00 | UInt64(value) << 8)
-    case 0xE9: debugOutput.append(value)
+    case 0xE9: if !memory.observed { debugOutput.append(value) }
     case 0x3D4: setDeviceWord(.videoIndex, UInt64(value & 0x1F))
     case 0x3D5: writeVideoRegister(value)
     case 0x3F8...0x3FF: writeSerial(port, value)

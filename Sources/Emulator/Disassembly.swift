@@ -33,7 +33,7 @@ extension Machine {
     return bytes
   }
 
-  static func disassemble(_ bytes: [UInt8], mode: Int, at address: UInt64) -> Disassembly {
+  package static func disassemble(_ bytes: [UInt8], mode: Int, at address: UInt64) -> Disassembly {
     var decoder = ZydisDecoder()
     switch mode {
     case DecodeMode.segmented16:

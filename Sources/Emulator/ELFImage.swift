@@ -7,7 +7,7 @@ public struct ELFImage: Sendable {
   /// Instruction sets that LockLab runs.
   public enum Machine: UInt16, Sendable {
     case i386 = 3
-    case x86_64 = 62
+    case x64 = 62
   }
 
   /// A PT_LOAD segment.
@@ -49,7 +49,7 @@ public struct ELFImage: Sendable {
     guard bytes.count >= (is64Bit ? 64 : 52) else { throw .truncatedHeader(size: bytes.count) }
     let number = UInt16(reader.value(18, 2))
     guard let machine = Machine(rawValue: number) else { throw .wrongMachine(number) }
-    if is64Bit != (machine == .x86_64) { throw .wrongClass(machine, is64Bit: is64Bit) }
+    if is64Bit != (machine == .x64) { throw .wrongClass(machine, is64Bit: is64Bit) }
     let type = UInt16(reader.value(16, 2))
     guard type == 2 || type == 3 else { throw .notExecutable(type: type) }
     self.bytes = bytes

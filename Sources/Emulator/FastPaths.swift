@@ -39,17 +39,16 @@ typealias Words = UnsafeMutablePointer<UInt64>
 
 /// Pool index of the micro-op at `rip` when it is known and in the page that code runs in;
 /// otherwise 0, where a lookup lies.
-@inline(__always) func near(
-  _ rip: UInt64, _ page: UInt64, _ window: UnsafeMutablePointer<UInt32>
-) -> Int {
-  let offset = rip &- page
-  return offset < 4096 ? Int(window[Int(truncatingIfNeeded: offset)]) : 0
+@inline(__always) func near(_ rip: UInt64, _ core: UnsafeMutablePointer<Core>) -> Int {
+  let offset = rip &- core.pointee.windowPage
+  return offset < 4096 ? Int(core.pointee.window[Int(truncatingIfNeeded: offset)]) : 0
 }
 
 /// Data translations of the privilege level that runs.
 struct DataTLB {
   let entries: UnsafeMutablePointer<TLBEntry>
-  let epoch: UInt64
+  /// Of the core: it may change with every access that is not answered here.
+  let core: UnsafeMutablePointer<Core>
 
   @inline(__always) private func entry(_ linear: UInt64) -> UnsafeMutablePointer<TLBEntry> {
     entries + Int(truncatingIfNeeded: (linear &>> 12) & UInt64(Core.entryCount - 1))
@@ -57,7 +56,7 @@ struct DataTLB {
 
   @inline(__always) private func tag(_ linear: UInt64, _ size: UInt64) -> UInt64 {
     // Of the last byte: an access that crosses into the next page never matches.
-    (linear &+ (size &- 1)) & ~0xFFF | epoch
+    (linear &+ (size &- 1)) & ~0xFFF | core.pointee.epoch
   }
 
   /// Host address of bytes that may be read, or nil when that has to be found out.

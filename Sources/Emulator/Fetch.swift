@@ -147,7 +147,7 @@ extension Machine {
 
   /// Acts on host and device writes to words that were decoded.
   func noteWatchedWrites() {
-    for word in memory.watchedWrites { decodeCache.invalidate(word: word) }
+    for word in memory.watchedWrites { noteWatchedWrite(word) }
     memory.watchedWrites.removeAll(keepingCapacity: true)
   }
 

@@ -54,7 +54,6 @@ extension Machine {
     flags &= ~Flag.rf
     // The 32-bit form at CPL 0 clears VIF and VIP. Vol. 2B, table 4-15.
     if size == 4 && c.cpl == 0 { flags &= ~(Flag.vif | Flag.vip) }
-    if flags & Flag.tf != 0 { return notModelled("POPF that sets the trap flag") }
     let before = EntryPoint(c)
     c.rsp = stack.pointer
     c.rflags = flags

@@ -9,11 +9,13 @@ extension Machine {
   }
 
   @inline(never) private func runPlain(_ cpu: Int, limit: Int) -> Stop {
-    interpret(cpu, limit: limit, passFirst: false, observed: false)
+    updateTimerDeadline()
+    return interpret(cpu, limit: limit, passFirst: false, observed: false)
   }
 
   @inline(never) private func runObserved(_ cpu: Int, limit: Int, passFirst: Bool) -> Stop {
-    interpret(cpu, limit: limit, passFirst: passFirst, observed: true)
+    timerDeadline = .max
+    return interpret(cpu, limit: limit, passFirst: passFirst, observed: true)
   }
 
   /// The loop, compiled once for each value of `observed`.
@@ -35,8 +37,9 @@ extension Machine {
     // Each turn is an instruction boundary where interrupts are looked at; the block is complete.
     while true {
       if let stop = boundary(cpu, &slice) { return stop }
-      var tlb = dataTLB(cpu)
-      let mask = cores[cpu].mask
+      let core = cores + cpu
+      let tlb = dataTLB(cpu)
+      let mask = core.pointee.mask
       let stopMask = observed && !slice.pass ? observation.stopBefore : 0
       var lowest = observed ? observation.lowestSP : 0
       var budget = slice.length
@@ -44,8 +47,6 @@ extension Machine {
       var rip = words[CPU.Word.rip]
       var op = pool + Int(DecodeCache.lookupIndex)
       var linkFrom = op
-      var windowPage = cores[cpu].windowPage
-      var window = cores[cpu].window
       var stop: Stop?
 
       run: while budget > 0 {
@@ -64,19 +65,14 @@ extension Machine {
             case .lookup, .link:
               let isLink = op.pointee.code == .link
               rip &= mask
-              let offset = rip &- windowPage
-              var index: UInt32 = 0
-              if offset < 4096 { index = window[Int(truncatingIfNeeded: offset)] }
+              var index = near(rip, core)
               if index == 0 {
                 words[CPU.Word.rip] = rip
-                index = find(cpu, rip)
-                windowPage = cores[cpu].windowPage
-                window = cores[cpu].window
-                tlb = dataTLB(cpu)
+                index = Int(find(cpu, rip))
                 if index == 0 { break fast }
               }
-              op = pool + Int(index)
-              if isLink { linkFrom.pointee.extra = index }
+              op = pool + index
+              if isLink { linkFrom.pointee.extra = UInt32(truncatingIfNeeded: index) }
               continue run
             case .goto:
               op = pool + Int(op.pointee.extra)
@@ -734,7 +730,7 @@ extension Machine {
               break branch
             case .jmpR:
               rip = UInt64(get32(words, op.pointee.reg))
-              op = pool + near(rip, windowPage, window)
+              op = pool + near(rip, core)
               budget &-= 1
               continue run
             case .jmpM:
@@ -743,7 +739,7 @@ extension Machine {
                   UInt32.self, observed: observed, cpu, tlb, address32(words, op), explicit)
               else { break fast }
               rip = UInt64(value)
-              op = pool + near(rip, windowPage, window)
+              op = pool + near(rip, core)
               budget &-= 1
               continue run
             case .call:
@@ -769,7 +765,7 @@ extension Machine {
               put32(words, UInt8(CPU.Register.sp), sp)
               if observed && UInt64(sp) < lowest { lowest = UInt64(sp) }
               rip = UInt64(target)
-              op = pool + near(rip, windowPage, window)
+              op = pool + near(rip, core)
               budget &-= 1
               continue run
             case .callM:
@@ -787,7 +783,7 @@ extension Machine {
               put32(words, UInt8(CPU.Register.sp), sp)
               if observed && UInt64(sp) < lowest { lowest = UInt64(sp) }
               rip = UInt64(value)
-              op = pool + near(rip, windowPage, window)
+              op = pool + near(rip, core)
               budget &-= 1
               continue run
             case .ret:
@@ -798,7 +794,7 @@ extension Machine {
               else { break fast }
               put32(words, UInt8(CPU.Register.sp), sp &+ 4)
               rip = UInt64(value)
-              op = pool + near(rip, windowPage, window)
+              op = pool + near(rip, core)
               budget &-= 1
               continue run
             case .retI:
@@ -809,7 +805,7 @@ extension Machine {
               else { break fast }
               put32(words, UInt8(CPU.Register.sp), sp &+ 4 &+ immediate32(op) & 0xFFFF)
               rip = UInt64(value)
-              op = pool + near(rip, windowPage, window)
+              op = pool + near(rip, core)
               budget &-= 1
               continue run
             case .jo:

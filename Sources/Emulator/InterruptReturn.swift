@@ -31,7 +31,6 @@ extension Machine {
     }
     guard target <= code.descriptor.limit else { return fault(Vector.generalProtection) }
     let flags = returnedFlags(c, image, size: size)
-    if flags & CPU.Flag.tf != 0 { return notModelled("IRET that sets the trap flag") }
     guard markAccessed(cpu, &code) else { return false }
     if outer != nil && !markAccessed(cpu, &outer!.found) { return false }
 

@@ -10,19 +10,29 @@ public final class Machine {
   public let cpus: [CPU]
 
   /// Instructions retired since the machine was made; never part of the state.
-  public internal(set) var instructions: UInt64 = 0
+  @inline(__always) public internal(set) var instructions: UInt64 {
+    get { vitals.pointee.instructions }
+    set { vitals.pointee.instructions = newValue }
+  }
 
   /// What the last `run` that stopped with `.event` came upon.
-  public internal(set) var event = Event()
+  @inline(__always) public internal(set) var event: Event {
+    _read { yield vitals.pointee.event }
+    _modify { yield &vitals.pointee.event }
+  }
 
   /// What to watch while memory is observed (see `Memory.observed`); ignored otherwise.
-  public var observation = Observation()
+  @inline(__always) public var observation: Observation {
+    _read { yield vitals.pointee.observation }
+    _modify { yield &vitals.pointee.observation }
+  }
 
   /// Whether the PIT counts instructions and raises IRQ 0 by itself, as a plain run (boot, bench)
   /// wants; a search turns it off and raises lines itself.
   public var timersRun = true
 
-  /// Everything the guest sent to COM1; output only, never read back, not part of the state.
+  /// Everything the guest sent to COM1 in plain runs; output only, never read back, not part of the
+  /// state.
   public var serialOutput: [UInt8] = []
 
   /// Everything the guest wrote to port 0xE9; like `serialOutput`, not part of the state.
@@ -42,21 +52,40 @@ public final class Machine {
   var timerDeadline = UInt64.max
   /// Plain runs: time that passed while the CPU was halted, in instructions.
   var idleInstructions: UInt64 = 0
+  /// Instructions of the running slice that `instructions` does not count yet.
+  var executedInSlice: UInt64 = 0
 
   /// What could not be modelled, when `run` stopped with `.unmodelled`.
   public internal(set) var unmodelled: String?
 
   /// A fault raised by the instruction in flight: vector, or -1. Set by the access and system
   /// paths, consumed by the interpreter.
-  var faultVector = -1
-  var faultError: UInt32 = 0
+  @inline(__always) var faultVector: Int {
+    get { vitals.pointee.faultVector }
+    set { vitals.pointee.faultVector = newValue }
+  }
+  @inline(__always) var faultError: UInt32 {
+    get { vitals.pointee.faultError }
+    set { vitals.pointee.faultError = newValue }
+  }
+
+  /// What the interpreter touches all the time. Behind a pointer, because a stored property of a
+  /// class pays for a dynamic exclusivity check at each access.
+  struct Vitals {
+    var instructions: UInt64 = 0
+    var faultVector = -1
+    var faultError: UInt32 = 0
+    var event = Event()
+    var observation = Observation()
+  }
+  private let vitals: UnsafeMutablePointer<Vitals>
 
   /// Per CPU: translation look-aside buffers and the place in decoded code.
   let cores: UnsafeMutablePointer<Core>
   let decodeCache: DecodeCache
   /// Tests: treat flat segments as if they were not, so that every instruction takes the path of
   /// its family.
-  var segmentsForced = false
+  package var segmentsForced = false
   /// Linear addresses of hooks (`setHook`).
   var hooks: Set<UInt64> = []
 
@@ -68,6 +97,8 @@ public final class Machine {
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
     memory = Memory(ramBytes: ramBytes)
     cpus = (0..<cpuCount).map { _ in CPU() }
+    vitals = .allocate(capacity: 1)
+    vitals.initialize(to: Vitals())
     cores = .allocate(capacity: cpuCount)
     for (index, cpu) in cpus.enumerated() {
       (cores + index).initialize(to: Core(words: cpu.words))
@@ -82,6 +113,8 @@ public final class Machine {
       cpu.deallocate()
     }
     cores.deallocate()
+    vitals.deinitialize(count: 1)
+    vitals.deallocate()
   }
 }
 

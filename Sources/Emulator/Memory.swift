@@ -26,18 +26,42 @@ public final class Memory {
     let word: UnsafeMutablePointer<UInt64>
     let old: UInt64
   }
-  var journal: UnsafeMutablePointer<JournalEntry>
-  var journalCapacity: Int
+
+  /// What every store of an observed run touches. Behind a pointer, because a stored property of a
+  /// class pays for a dynamic exclusivity check at each access.
+  struct Ledger {
+    var journal: UnsafeMutablePointer<JournalEntry>
+    var journalCapacity: Int
+    var journalCount = 0
+    var observed = false
+    var fingerprint = Fingerprint()
+    var returns = 0
+  }
+  let ledger: UnsafeMutablePointer<Ledger>
+
   /// Number of stores that can be undone.
-  public internal(set) var journalCount = 0
+  @inline(__always) public var journalCount: Int { ledger.pointee.journalCount }
 
   /// Whether stores are journaled and fingerprinted.
-  public internal(set) var observed = false
+  @inline(__always) public var observed: Bool { ledger.pointee.observed }
+
   /// Fingerprint of all contents that differ from zero, kept up to date while `observed`.
-  public var fingerprint = Fingerprint()
+  @inline(__always) public var fingerprint: Fingerprint {
+    get { ledger.pointee.fingerprint }
+    set { ledger.pointee.fingerprint = newValue }
+  }
 
   /// How often contents went back: what was derived from them may be wrong since.
-  public internal(set) var returns = 0
+  @inline(__always) var returns: Int { ledger.pointee.returns }
+
+  /// Per frame, bits of `FrameUse`: stores to such frames may concern what was derived from them.
+  let frameUses: UnsafeMutablePointer<UInt8>
+  enum FrameUse {
+    /// Instructions were decoded from it.
+    static let code: UInt8 = 1
+    /// Addresses were translated by it.
+    static let tables: UInt8 = 2
+  }
 
   /// Watched words written through `setWord`, for the machine to act on before it goes on.
   var watchedWrites: [UInt64] = []
@@ -45,7 +69,7 @@ public final class Memory {
   /// Frames that have bits in their bitmap.
   var dirtyFrames: [Int32] = []
   /// Copy of each dirty frame's data as it was at `setBase`.
-  var baseCopies: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  let baseCopies: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
   /// - Parameters:
   ///   - ramBytes: size of guest RAM, rounded up to whole frames.
@@ -57,8 +81,12 @@ public final class Memory {
     frames.initialize(repeating: nil, count: frameCount)
     baseCopies = .allocate(capacity: frameCount)
     baseCopies.initialize(repeating: nil, count: frameCount)
-    journalCapacity = 1 << 16
-    journal = .allocate(capacity: journalCapacity)
+    frameUses = .allocate(capacity: frameCount)
+    frameUses.initialize(repeating: 0, count: frameCount)
+    let capacity = 1 << 16
+    ledger = .allocate(capacity: 1)
+    ledger.initialize(
+      to: Ledger(journal: .allocate(capacity: capacity), journalCapacity: capacity))
   }
 
   deinit {
@@ -68,7 +96,9 @@ public final class Memory {
     }
     frames.deallocate()
     baseCopies.deallocate()
-    journal.deallocate()
+    frameUses.deallocate()
+    ledger.pointee.journal.deallocate()
+    ledger.deallocate()
   }
 
   /// Physical address of the first byte that no guest address reaches.
@@ -145,10 +175,12 @@ public final class Memory {
   ) {
     let old = word.pointee
     if old == value { return }
-    if journalCount == journalCapacity { growJournal() }
-    journal[journalCount] = JournalEntry(word: word, old: old)
-    journalCount &+= 1
-    fingerprint.replace(old, by: value, at: physical & ~7)
+    let ledger = self.ledger
+    let count = ledger.pointee.journalCount
+    if count == ledger.pointee.journalCapacity { growJournal() }
+    ledger.pointee.journal[count] = JournalEntry(word: word, old: old)
+    ledger.pointee.journalCount = count &+ 1
+    ledger.pointee.fingerprint.replace(old, by: value, at: physical & ~7)
     let index = Int(truncatingIfNeeded: (physical >> 3) & 511)
     let bits = frame.advanced(by: Memory.bitmapOffset + (index >> 6) &* 8)
       .assumingMemoryBound(to: UInt64.self)
@@ -172,11 +204,12 @@ public final class Memory {
   }
 
   @inline(never) func growJournal() {
-    let bigger = UnsafeMutablePointer<JournalEntry>.allocate(capacity: journalCapacity * 2)
-    bigger.moveInitialize(from: journal, count: journalCount)
-    journal.deallocate()
-    journal = bigger
-    journalCapacity *= 2
+    let count = ledger.pointee.journalCount
+    let bigger = UnsafeMutablePointer<JournalEntry>.allocate(capacity: count * 2)
+    bigger.moveInitialize(from: ledger.pointee.journal, count: count)
+    ledger.pointee.journal.deallocate()
+    ledger.pointee.journal = bigger
+    ledger.pointee.journalCapacity = count * 2
   }
 
   // MARK: Bytes (loading images, tests, reports; not the interpreter's path)
@@ -209,22 +242,27 @@ public final class Memory {
   /// Undoes stores until the journal has `count` entries. The fingerprint is the caller's to
   /// restore: it was saved with the count.
   @inline(__always) public func undo(to count: Int) {
-    if journalCount > count { returns &+= 1 }
-    while journalCount > count {
-      journalCount &-= 1
-      let entry = journal[journalCount]
+    let ledger = self.ledger
+    var now = ledger.pointee.journalCount
+    if now <= count { return }
+    ledger.pointee.returns &+= 1
+    let journal = ledger.pointee.journal
+    while now > count {
+      now &-= 1
+      let entry = journal[now]
       entry.word.pointee = entry.old
     }
+    ledger.pointee.journalCount = count
   }
 
   /// Forgets how to undo the stores made so far.
-  public func clearJournal() { journalCount = 0 }
+  public func clearJournal() { ledger.pointee.journalCount = 0 }
 
   /// Makes the present contents the base of `difference()` and starts observing.
   /// The fingerprint is computed afresh from all frames.
   public func setBase() {
-    observed = true
-    journalCount = 0
+    ledger.pointee.observed = true
+    ledger.pointee.journalCount = 0
     for index in dirtyFrames {
       baseCopies[Int(index)]?.deallocate()
       baseCopies[Int(index)] = nil
@@ -243,8 +281,8 @@ public final class Memory {
 
   /// Stops journaling; contents stay.
   public func stopObserving() {
-    observed = false
-    journalCount = 0
+    ledger.pointee.observed = false
+    ledger.pointee.journalCount = 0
   }
 
   private func clearBitmap(_ index: Int) {
@@ -277,8 +315,8 @@ public final class Memory {
   /// Makes the contents equal to the base plus `difference`. The journal is emptied; the
   /// fingerprint is the caller's to restore.
   public func restore(_ difference: UnsafeBufferPointer<DifferingWord>) {
-    returns &+= 1
-    journalCount = 0
+    ledger.pointee.returns &+= 1
+    ledger.pointee.journalCount = 0
     for index32 in dirtyFrames {
       let index = Int(index32)
       let p = frames[index]!

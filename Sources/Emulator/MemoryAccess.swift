@@ -159,22 +159,21 @@ extension Machine {
       && store(cpu, next, size - first, value >> UInt64(8 * first), kind)
   }
 
-  /// A store to a frame that holds decoded code.
+  /// A store to a frame that something was derived from.
   @inline(never) private func noteStore(
     _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, _ size: Int
   ) {
     let frame = Machine.frame(entry, linear)
     let physical = entry.pointee.physical & ~0xFFF | linear & 0xFFF
-    let index = Int(truncatingIfNeeded: physical >> 12)
-    if !decodeCache.hasCode(index) {
-      // The frame has been freed of code since the translation was cached.
+    if memory.frameUses[Int(truncatingIfNeeded: physical >> 12)] == 0 {
+      // No longer.
       entry.pointee.writeTag = entry.pointee.readTag
       return
     }
-    if memory.isWatched(frame: frame, physical) { decodeCache.invalidate(word: physical) }
     let last = physical &+ UInt64(size &- 1)
+    if memory.isWatched(frame: frame, physical) { noteWatchedWrite(physical) }
     if last >> 3 != physical >> 3 && memory.isWatched(frame: frame, last) {
-      decodeCache.invalidate(word: last)
+      noteWatchedWrite(last)
     }
   }
 }

@@ -87,6 +87,7 @@ extension Machine {
     }
     if isLarge {
       setTableEntry(directoryAddress, directory, write: write)
+      watchTable(directoryAddress)
       return checkedPhysical(
         directory & 0xFFC0_0000 | linear & 0x3F_FFFF, write: write, fetch: fetch)
     }
@@ -94,6 +95,8 @@ extension Machine {
       memory.setValue(at: directoryAddress, size: 4, directory | Page.accessed)
     }
     setTableEntry(tableAddress, table, write: write)
+    watchTable(directoryAddress)
+    watchTable(tableAddress)
     return checkedPhysical(table & 0xFFFF_F000 | linear & 0xFFF, write: write, fetch: fetch)
   }
 

@@ -63,12 +63,17 @@ extension Machine {
     event.kind = .none
     let shadow = words[CPU.Word.shadow]
     if slice.shadowed { words[CPU.Word.shadow] = 0 }
-    if !executeSystem(cpu, op) {
+    executedInSlice = UInt64(slice.length - budget)
+    let succeeded = executeSystem(cpu, op)
+    executedInSlice = 0
+    if !succeeded {
       words[CPU.Word.shadow] = shadow
       return faultStep(cpu, &budget)
     }
     budget -= 1
-    slice.shadowRenewed = words[CPU.Word.shadow] != 0
+    // Of several instructions in a row that hold interrupts off only the first is sure to do so
+    // (Intel SDM Vol. 2B, "MOV"): here the others do not.
+    if slice.shadowed { words[CPU.Word.shadow] = 0 }
     if event.kind == .output && event.vector == 0xF4 { return .stop(.exit) }
     if memory.observed {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .stop(.shutdown) }

@@ -3,7 +3,7 @@ struct TLBEntry {
   /// Linear page | epoch when the page may be read.
   var readTag: UInt64
   /// Linear page | epoch when a store needs nothing but a store: the page may be written, its D
-  /// bit is set, and nothing was decoded from its frame.
+  /// bit is set, and nothing was derived from its frame (`Memory.frameUses`).
   var writeTag: UInt64
   /// Host address of a byte minus its linear address.
   var addend: UInt
@@ -94,6 +94,34 @@ extension Machine {
   /// Global pages are forgotten too, which the manual allows.
   func flushTLB(_ cpu: Int) { cores[cpu].flush() }
 
+  /// Notes that an entry of a page table, at this physical address, is part of a translation.
+  ///
+  /// A store to it empties the buffers, so that they never differ from the tables: whether a
+  /// translation is still cached must not depend on where a run began or went back to. The manual
+  /// lets a processor forget translations at any time (Intel SDM Vol. 3A §4.10.2.3); a kernel that
+  /// forgets an INVLPG is not caught.
+  func watchTable(_ physical: UInt64) {
+    let index = Int(truncatingIfNeeded: physical >> 12)
+    memory.setWatched(frame: memory.frame(index), physical, true)
+    if memory.frameUses[index] & Memory.FrameUse.tables == 0 {
+      memory.frameUses[index] |= Memory.FrameUse.tables
+      flushAllTLBs()
+    }
+  }
+
+  func flushAllTLBs() {
+    for cpu in 0..<cpus.count { cores[cpu].flush() }
+  }
+
+  /// A watched word, at this physical address, was written.
+  func noteWatchedWrite(_ physical: UInt64) {
+    let index = Int(truncatingIfNeeded: physical >> 12)
+    let uses = memory.frameUses[index]
+    memory.setWatched(frame: memory.frame(index), physical, false)
+    if uses & Memory.FrameUse.tables != 0 { flushAllTLBs() }
+    if uses & Memory.FrameUse.code != 0 { decodeCache.invalidate(word: physical) }
+  }
+
   /// Forgets the translation of one page: INVLPG.
   func flushTLBPage(_ cpu: Int, _ linear: UInt64) { cores[cpu].flush(page: linear) }
 
@@ -129,7 +157,7 @@ extension Machine {
     let frame = memory.frame(index)
     let writable = write || (entry.pointee.readTag == tag && entry.pointee.physical & 1 != 0)
     entry.pointee.readTag = tag
-    entry.pointee.writeTag = writable && !decodeCache.hasCode(index) ? tag : 0
+    entry.pointee.writeTag = writable && memory.frameUses[index] == 0 ? tag : 0
     entry.pointee.addend = UInt(bitPattern: frame) &- UInt(truncatingIfNeeded: linear & ~0xFFF)
     entry.pointee.physical = physical & ~0xFFF | (writable ? 1 : 0)
     return entry

@@ -239,10 +239,12 @@ extension Machine {
     }
     let start = deviceWord(.timer, 1)
     let period = channel.period * Machine.clocksPerPulse
-    if channel.isPeriodic {
-      timerDeadline = start + ((clock - start) / period + 1) * period
+    let now = clock
+    let first = start &+ period
+    if now < first {
+      timerDeadline = first
     } else {
-      timerDeadline = clock < start + period ? start + period : .max
+      timerDeadline = channel.isPeriodic ? start + ((now - start) / period + 1) * period : .max
     }
   }
 

@@ -18,6 +18,9 @@ extension Explorer {
     } else if cut == nil && obstacles.isEmpty {
       notes.append("More than 8 user contexts: progress was not judged.")
       cut = "Progress was not judged."
+      judgement = Progress.deadEnds(graph)
+    } else {
+      judgement = Progress.deadEnds(graph)
     }
     if !candidates.isEmpty || !judgement.findings.isEmpty {
       result.counterexamples = counterexamples(candidates, judgement)
@@ -29,8 +32,8 @@ extension Explorer {
     }
     if judgement.undecidedByBound > 0 {
       notes.append(
-        "Within the bounds on arrivals a context can be left waiting (\(judgement.undecidedByBound) "
-          + "states); whether it would ever be woken needs more arrivals.")
+        "Within the bound on interrupts a context can be left waiting (\(judgement.undecidedByBound) "
+          + "states); whether it would ever be woken needs more interrupts.")
     }
     noteStacks()
     for failure in internalErrors { notes.append(failure) }

@@ -3,7 +3,7 @@ import Emulator
 /// Keeping track of entries, strands and lock operations as the machine goes.
 extension World {
   /// Bytes of a slot on the stack.
-  var slot: UInt64 { image.elf.is64Bit ? 8 : 4 }
+  @inline(__always) var slot: UInt64 { slotSize }
 
   /// Takes up what the last run stopped at.
   /// - Returns: false when a rule found broken ends the execution.
@@ -106,7 +106,7 @@ extension World {
     h.lowestSP = low
     h.stretchTop = sp
     happen(h)
-    if low < sp && reductions.contains(.stack) { scrub(low, sp) }
+    if low < sp && scrubs { scrub(low, sp) }
   }
 
   func forgetActivations(where condition: (Activation) -> Bool) {
@@ -143,13 +143,27 @@ extension World {
     return f.low
   }
 
+  /// Whether an entry in flight has its frame at an address.
+  func isFrame(_ address: UInt64) -> Bool {
+    ghost.row(Ghost.Layout.activations, key: address) != nil
+  }
+
+  /// Whether the instruction at a linear address is IRET (CF, with or without a size prefix).
+  /// Intel SDM Vol. 2A, IRET.
+  func isReturnInstruction(_ address: UInt64) -> Bool {
+    guard let byte = machine.peek(cpuIndex, linear: address, size: 1) else { return false }
+    if byte == 0xCF { return true }
+    guard byte == 0x66 || byte & 0xF0 == 0x40 else { return false }
+    return machine.peek(cpuIndex, linear: address + 1, size: 1) == 0xCF
+  }
+
   // MARK: Hooks
 
   /// Takes up the hooks of the instruction that is about to be executed.
   /// - Returns: false when a rule found broken ends the execution.
   func passHooks() -> Bool {
     let rip = cpu.rip
-    guard machine.hasHook(linear: rip) else { return true }
+    guard mayHaveHook(rip) else { return true }
     if returnHooks.contains(rip) { lockCallReturned(to: rip) }
     if let d = acquireHooks[rip] { lockCalled(d, kind: .acquire, rip: rip) }
     if let d = tryHooks[rip] { lockCalled(d, kind: .tryAcquire, rip: rip) }
@@ -195,7 +209,7 @@ extension World {
       machine.peek(cpuIndex, linear: cpu.rsp, size: Int(slot)) ?? 0
     if !returnHooks.contains(returnAddress) {
       returnHooks.insert(returnAddress)
-      machine.setHook(linear: returnAddress)
+      setHook(returnAddress)
       machine.observation.newlyShared += 1
     }
     let enabled = cpu.interruptsEnabled

@@ -15,7 +15,7 @@ public final class Explorer {
   var graph = StateGraph()
   var occurrences: [Violation: [Occurrence]] = [:]
   var obstacles: [String: Int] = [:]
-  var contextIndex: [UInt64: Int] = [:]
+  var contextIndex: [UInt64] = []
   var notes: [String] = []
   var pass = 1
   var progress = SearchProgress()
@@ -334,13 +334,8 @@ public final class Explorer {
       let packed = world.ghost.field(t, row, 1)
       guard packed >> 24 & 3 == 3 else { continue }
       let top = world.ghost.field(t, row, 0) + 5 * world.slot
-      let index: Int
-      if let known = contextIndex[top] {
-        index = known
-      } else {
-        index = contextIndex.count
-        contextIndex[top] = index
-      }
+      let index = contextIndex.firstIndex(of: top) ?? contextIndex.count
+      if index == contextIndex.count { contextIndex.append(top) }
       if index < 8 { flags |= 1 << UInt16(StateGraph.Info.contextShift + index) }
     }
     return flags

@@ -8,16 +8,28 @@ import Emulator
 /// order, so that two executions that lead to the same situation lead to the same words.
 struct Ghost {
   let memory: Memory
-  let base: UInt64
+  private let base: UInt64
+  /// The frame and its words; frames never move.
+  private let frame: UnsafeMutableRawPointer
+  private let words: UnsafeMutablePointer<UInt64>
 
   init(memory: Memory) {
     self.memory = memory
     base = memory.hiddenBase + UInt64(Memory.frameSize)
+    frame = memory.frame(memory.ramFrames + 1)
+    words = frame.assumingMemoryBound(to: UInt64.self)
   }
 
   @inline(__always) subscript(_ word: Int) -> UInt64 {
-    get { memory.word(at: base + UInt64(word) * 8) }
-    nonmutating set { memory.setWord(at: base + UInt64(word) * 8, newValue) }
+    get { words[word] }
+    nonmutating set {
+      if memory.observed {
+        memory.storeObserved(
+          words + word, frame: frame, physical: base &+ UInt64(word) &* 8, newValue)
+      } else {
+        words[word] = newValue
+      }
+    }
   }
 
   /// Word numbers.
@@ -123,6 +135,12 @@ struct Activation {
   var interruptedIP: UInt64
 
   var isAsynchronous: Bool { kind == .interrupt || kind == .nmi }
+
+  /// The same, of a record's second word.
+  @inline(__always) static func isAsynchronous(packed: UInt64) -> Bool {
+    let kind = UInt8(truncatingIfNeeded: packed >> 16)
+    return kind == Event.Kind.interrupt.rawValue || kind == Event.Kind.nmi.rawValue
+  }
 
   var record: [UInt64] {
     var packed = UInt64(vector) | UInt64(kind.rawValue) << 16 | UInt64(fromCPL) << 24

@@ -94,6 +94,20 @@ enum Progress {
     return judgement
   }
 
+  /// Dead ends: what is wrong with them shows in themselves, so that they are judged in a search
+  /// that was cut short, too.
+  static func deadEnds(_ graph: StateGraph) -> Judgement {
+    var judgement = Judgement()
+    for (s, info) in graph.info.enumerated() {
+      if info & StateGraph.Info.spinning != 0 && info & StateGraph.Info.userOrIdle == 0 {
+        judgement.findings.append(Finding(state: s, failure: .spinning))
+      } else if info & StateGraph.Info.halted != 0 && info & StateGraph.Info.interruptsOn == 0 {
+        judgement.findings.append(Finding(state: s, failure: .halted))
+      }
+    }
+    return judgement
+  }
+
   private static let contextGoal = 2
 
   private static func contextMask(_ contexts: Int) -> UInt16 {

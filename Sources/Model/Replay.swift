@@ -86,7 +86,7 @@ final class Replayer {
     while left > 0 {
       world.configureForReplay()
       let before = world.machine.instructions
-      if !pass && world.machine.hasHook(linear: world.cpu.rip) {
+      if !pass && world.mayHaveHook(world.cpu.rip) {
         _ = world.passHooks()
         if found(wanted) { return nil }
         pass = true

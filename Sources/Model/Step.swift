@@ -60,7 +60,7 @@ extension World {
 
   private func runToChoice(pass initialPass: Bool) -> Outcome {
     var pass = initialPass
-    let fuse = reductions.contains(.fuse)
+    let fuse = fuses
     let start = machine.instructions
     var spin = SpinDetector()
     while true {
@@ -125,7 +125,7 @@ extension World {
   /// - Returns: whether an interrupt could be taken at a boundary to come without IF changing.
   private func configure() -> Bool {
     let enabled = cpu.interruptsEnabled
-    let choose = enabled || !reductions.contains(.late)
+    let choose = enabled || !raisesLate
     watchOwner()
     machine.observation.stopAtShared = choose
     machine.observation.stopBefore =
@@ -150,8 +150,13 @@ extension World {
   /// it is, or the top of the stack. User code has no nested parts: its owner number is enough.
   private func ownStackTop(strand: UInt64, depth: Int) -> UInt64 {
     if strand & World.userStrandBit != 0 { return 0 }
-    if depth > 0, let innermost = activationsOnStrand().first(where: \.isAsynchronous) {
-      return innermost.frame + (innermost.fromCPL == 3 ? 5 : 3) * slot
+    if depth > 0 {
+      let t = Ghost.Layout.activations
+      for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == strand {
+        let packed = ghost.field(t, row, 1)
+        if !Activation.isAsynchronous(packed: packed) { continue }
+        return ghost.field(t, row, 0) + (packed >> 24 & 3 == 3 ? 5 : 3) * slot
+      }
     }
     if let stack = stacks.first(where: { $0.low < strand && strand <= $0.high }) {
       return stack.high
@@ -163,7 +168,7 @@ extension World {
 
   /// Bit i+1 for every source that may be raised here; 0 when nothing can happen but the CPU going on.
   func available() -> UInt32 {
-    let late = reductions.contains(.late)
+    let late = raisesLate
     if late && !cpu.interruptsEnabled && !readsDevice() && !hasNMI { return 0 }
     if ghost[Ghost.Layout.interruptsLeft] == 1 { return 0 }
     var mask: UInt32 = 0
@@ -176,14 +181,13 @@ extension World {
 
   var hasNMI: Bool { scenario.sources.contains(where: \.nmi) }
 
-  /// Whether a bound, and nothing else, keeps some source from being taken here.
+  /// Whether the bound on the search, and nothing else, keeps some source from being taken here. (How
+  /// often a source fires by itself is the scenario's statement about the world, not a bound.)
   func isBlockedByBound() -> Bool {
-    let all = ghost[Ghost.Layout.interruptsLeft] == 1
-    for (i, source) in scenario.sources.enumerated()
-    where all || ghost[Ghost.Layout.arrivals + i] == 1 {
-      if isTakenAtOnce(source) { return true }
+    guard ghost[Ghost.Layout.interruptsLeft] == 1 else { return false }
+    return scenario.sources.enumerated().contains { i, source in
+      ghost[Ghost.Layout.arrivals + i] != 1 && isTakenAtOnce(source)
     }
-    return false
   }
 
   /// Whether the CPU would take this source's interrupt at this boundary if it were raised now.
@@ -267,7 +271,7 @@ extension World {
       h.lowestSP = low
       h.stretchTop = sp
       happen(h)
-      if low < sp && reductions.contains(.stack) { scrub(low, sp) }
+      if low < sp && scrubs { scrub(low, sp) }
     }
     machine.observation.lowestSP = cpu.rsp
   }
@@ -323,30 +327,25 @@ extension World {
     }
   }
 
+  /// The part of the key that only privileged instructions change, kept until they do.
   private func coldFingerprint(_ index: Int) -> Fingerprint {
     let words = machine.cpus[index].words
-    let count = CPU.wordCount - CPU.hotWords
-    if coldCache.count <= index {
-      coldCache.append(ColdCache(words: Array(repeating: 0, count: count), value: Fingerprint()))
+    let cache = coldCache + index * CPU.wordCount
+    var difference: UInt64 = 0
+    for i in CPU.hotWords..<CPU.wordCount { difference |= cache[i] ^ words[i] }
+    if difference != 0 {
+      var f = Fingerprint()
+      for w in CPU.hotWords..<CPU.wordCount {
+        cache[w] = words[w]
+        if words[w] != 0 {
+          f.replace(0, by: words[w], at: UInt64(1) << 60 | UInt64(index) << 16 | UInt64(w) << 3)
+        }
+      }
+      // The first words of the cache's block are not copies of anything.
+      cache[0] = f.low
+      cache[1] = f.high
     }
-    let same = coldCache[index].words.withUnsafeBufferPointer { old in
-      var difference: UInt64 = 0
-      for i in 0..<count { difference |= old[i] ^ words[CPU.hotWords + i] }
-      return difference == 0
-    }
-    if same { return coldCache[index].value }
-    var f = Fingerprint()
-    for w in CPU.hotWords..<CPU.wordCount where words[w] != 0 {
-      f.replace(0, by: words[w], at: UInt64(1) << 60 | UInt64(index) << 16 | UInt64(w) << 3)
-    }
-    coldCache[index] = ColdCache(
-      words: Array(UnsafeBufferPointer(start: words + CPU.hotWords, count: count)), value: f)
-    return f
-  }
-
-  struct ColdCache {
-    var words: [UInt64]
-    var value: Fingerprint
+    return Fingerprint(low: cache[0], high: cache[1])
   }
 }
 

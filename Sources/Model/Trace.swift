@@ -232,7 +232,7 @@ extension World {
 
   /// Whether the instruction before `address` is a CALL within a known function.
   func isReturnAddress(_ address: UInt64) -> Bool {
-    guard address > 8, image.symbols.symbol(containing: address) != nil else { return false }
+    guard address > 8, image.symbols.symbol(containing: address - 1) != nil else { return false }
     func byte(_ back: UInt64) -> UInt64 { machine.peek(cpuIndex, linear: address - back, size: 1) ?? 0 }
     // CALL rel32 is E8; CALL r/m is FF /2, two to seven bytes long. Intel SDM Vol. 2A, CALL.
     if byte(5) == 0xE8 { return true }

@@ -10,8 +10,13 @@ final class World {
   let machine: Machine
   let memory: Memory
   let ghost: Ghost
+  let slotSize: UInt64
   let book: RuleBook
-  var reductions: Set<Reduction>
+  var reductions: Set<Reduction> { didSet { noteReductions() } }
+  // The same, for the inner loops.
+  private(set) var fuses = true
+  private(set) var raisesLate = true
+  private(set) var scrubs = true
 
   /// Instructions executed since the start of exploration, along the present path only while
   /// nothing is undone.
@@ -37,13 +42,16 @@ final class World {
   var exitHooks: Set<UInt64> = []
   var switchHooks: Set<UInt64> = []
   var returnHooks: Set<UInt64> = []
+  /// Every hook, for the quick question whether there is one.
+  let hookFilter: UnsafeMutablePointer<UInt64>
+  static let hookFilterBits: UInt64 = 1 << 14
   var stacks: [(name: String, low: UInt64, high: UInt64)] = []
   var ignored: [(address: UInt64, size: Int)] = []
   var handedOver: Set<UInt64> = []
 
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
-  var owners: [OwnerKey: UInt32] = [:]
+  var owners: [OwnerKey] = []
   /// Locks that some handler takes, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
   /// The largest slack between the deepest interruptible point and the branching point, by stack
@@ -52,9 +60,9 @@ final class World {
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]
   var sawTimeStamp = false
-  var coldCache: [ColdCache] = []
+  let coldCache: UnsafeMutablePointer<UInt64>
 
-  struct OwnerKey: Hashable {
+  struct OwnerKey {
     let strand: UInt64
     let depth: Int
   }
@@ -70,7 +78,13 @@ final class World {
     machine = Machine(cpuCount: scenario.cpus, ramBytes: scenario.memory)
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
+    slotSize = image.elf.is64Bit ? 8 : 4
     book = RuleBook()
+    coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
+    hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
+    hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
+    coldCache.initialize(repeating: 0, count: CPU.wordCount * machine.cpus.count)
+    noteReductions()
     try resolve()
     try boot()
   }
@@ -85,9 +99,42 @@ final class World {
     self.machine = machine
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
+    slotSize = image.elf.is64Bit ? 8 : 4
     book = RuleBook()
+    coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
+    hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
+    hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
+    coldCache.initialize(repeating: 0, count: CPU.wordCount * machine.cpus.count)
+    noteReductions()
     try resolve()
     beginObserving()
+  }
+
+  deinit {
+    coldCache.deallocate()
+    hookFilter.deallocate()
+  }
+
+  func setHook(_ address: UInt64) {
+    machine.setHook(linear: address)
+    let bit = World.hookBit(address)
+    hookFilter[Int(bit >> 6)] |= 1 << (bit & 63)
+  }
+
+  /// False for most addresses without a hook, true for all with one.
+  @inline(__always) func mayHaveHook(_ address: UInt64) -> Bool {
+    let bit = World.hookBit(address)
+    return hookFilter[Int(bit >> 6)] >> (bit & 63) & 1 != 0
+  }
+
+  @inline(__always) private static func hookBit(_ address: UInt64) -> UInt64 {
+    (address &* 0x9E37_79B9_7F4A_7C15) >> 32 & (hookFilterBits - 1)
+  }
+
+  private func noteReductions() {
+    fuses = reductions.contains(.fuse)
+    raisesLate = reductions.contains(.late)
+    scrubs = reductions.contains(.stack)
   }
 
   // MARK: Resolving names
@@ -209,12 +256,12 @@ final class World {
 
   private func installHooks() {
     for hooks in [acquireHooks.keys, tryHooks.keys, releaseHooks.keys] {
-      for a in hooks { machine.setHook(linear: a) }
+      for a in hooks { setHook(a) }
     }
     for hooks in [
       endHooks, assertionHooks, panicHooks, completeHooks, exitHooks, switchHooks, returnHooks,
     ] {
-      for a in hooks { machine.setHook(linear: a) }
+      for a in hooks { setHook(a) }
     }
   }
 
@@ -243,18 +290,17 @@ final class World {
     let s = strand
     var n = 0
     for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == s {
-      let kind = UInt8(ghost.field(t, row, 1) >> 16 & 0xFF)
-      if kind == Event.Kind.interrupt.rawValue || kind == Event.Kind.nmi.rawValue { n += 1 }
+      if Activation.isAsynchronous(packed: ghost.field(t, row, 1)) { n += 1 }
     }
     return n
   }
 
   func owner(strand: UInt64, depth: Int) -> UInt32 {
-    let key = OwnerKey(strand: strand, depth: depth)
-    if let n = owners[key] { return n }
-    let n = UInt32(owners.count + 1)
-    owners[key] = n
-    return n
+    for (i, key) in owners.enumerated() where key.strand == strand && key.depth == depth {
+      return UInt32(i + 1)
+    }
+    owners.append(OwnerKey(strand: strand, depth: depth))
+    return UInt32(owners.count)
   }
 
   /// Records of entries in flight whose frames lie on the present strand, innermost first.
@@ -300,6 +346,8 @@ final class World {
     tracer?(happening)
     for rule in book.observers[Int(happening.kind.rawValue)] {
       rule.observe(happening, in: self)
+      // What ends the execution hides what else could be said of the same moment.
+      if endsNow { return }
     }
   }
 }

@@ -67,7 +67,7 @@ import Testing
     #expect(segment.memorySize == 0x40)
     #expect(segment.flags == 5)
     let big = try ELFImage(file(is64Bit: true))
-    #expect(big.machine == .x86_64)
+    #expect(big.machine == .x64)
     #expect(big.segments == small.segments)
     #expect(big.entry == 0x10_0010)
   }

@@ -6,10 +6,11 @@ final class AssertionFailed: Rule {
   func observe(_ h: Happening, in world: World) {
     let caller =
       world.machine.peek(world.cpuIndex, linear: world.cpu.rsp, size: Int(world.slot)) ?? h.rip
-    world.report(Violation(Self.name, sites: [caller], endsPath: true))
+    // The call may be the last instruction of its function: the return address is behind its end.
+    world.report(Violation(Self.name, sites: [caller &- 1], endsPath: true))
   }
 
   func title(_ v: Violation, names: Names) -> String {
-    "an assertion fails before \(names.site(v.sites[0]))"
+    "an assertion fails at \(names.site(v.sites[0]))"
   }
 }

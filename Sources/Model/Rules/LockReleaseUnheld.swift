@@ -5,7 +5,7 @@ final class LockReleaseUnheld: Rule {
 
   func observe(_ h: Happening, in world: World) {
     if h.held == nil {
-      world.report(Violation(Self.name, sites: [h.rip], locks: [h.lock]))
+      world.report(Violation(Self.name, sites: [h.rip], locks: [h.lock], endsPath: true))
     }
   }
 

@@ -5,7 +5,7 @@ final class RuleBook {
     LockHeldWithInterruptsOn(), LockFlagsNotRestored(), LockFlagsMismatched(),
     LockReleaseOrder(), LockReleaseUnheld(), LockRecursiveAcquire(), LockHeldAtUserReturn(),
     LockHeldAtSwitch(), LockHeldAtSleep(), IRQUnsafeLock(), StackOverflow(), StackReuse(),
-    StackUnbalanced(), ContextCorrupted(), KernelWithUserSegments(), InterruptsOnTooEarly(),
+    StackUnbalanced(), ContextCorrupted(), InterruptsOnTooEarly(), KernelWithUserSegments(),
     MissingEOI(), EOIAfterSwitch(), UnexpectedException(), TripleFault(), AssertionFailed(),
   ]
   /// Rules by the kind of happening that they observe.

@@ -1,12 +1,23 @@
 /// At the return to user code the kernel stack is not where the entry found it.
 final class StackUnbalanced: Rule {
   static let name = "stack-unbalanced"
-  let interests: [Happening.Kind] = [.returned]
+  let interests: [Happening.Kind] = [.returned, .entered]
 
   func observe(_ h: Happening, in world: World) {
-    guard h.event.newCPL == 3, h.event.oldCPL != 3, h.activation == nil else { return }
-    // No entry has its frame here. If one from user code is still open on this stack, its frame
-    // should have been the one that is popped.
+    if h.kind == .entered {
+      // The IRET itself can fault on what it pops instead of a frame.
+      guard let a = h.activation, a.kind == .exception, h.event.oldCPL == 0,
+        world.isReturnInstruction(h.rip), !world.isFrame(h.event.oldSP)
+      else { return }
+      judge(h, world)
+    } else if h.event.newCPL == 3, h.event.oldCPL != 3, h.activation == nil {
+      judge(h, world)
+    }
+  }
+
+  /// No entry has its frame where the return pops one. If an entry from user code is still open on
+  /// this stack, its frame should have been the one.
+  private func judge(_ h: Happening, _ world: World) {
     for open in world.activationsOnStrand() where open.fromCPL == 3 {
       let difference = Int64(bitPattern: open.frame &- h.event.oldSP)
       world.report(
