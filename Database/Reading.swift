@@ -8,7 +8,8 @@ public struct StoredCounterexample {
   public var fingerprint: String
   public var machineStatus: String
   public var personStatus: String
-  /// The execution that is easiest to understand: fewest injected interrupts, then fewest steps.
+  /// The execution that is easiest to understand, on the image that was seen last: fewest injected
+  /// interrupts, then fewest steps.
   public var counterexample: Counterexample
   public var scenario: Scenario
   public var image: ImageRecord

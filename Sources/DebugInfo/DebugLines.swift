@@ -13,6 +13,7 @@ final class DebugLines {
   private var units: [Dwarf_Die] = []
   /// Addresses of each unit, by their start. Compilers do not always write `.debug_aranges`.
   private var ranges: [Range] = []
+  private var functions: [Int: DebugFunctions] = [:]
   private var cache: [UInt64: (location: SourceLocation, inlined: [String])?] = [:]
 
   init(dwarf: OpaquePointer?) {
@@ -58,10 +59,12 @@ final class DebugLines {
       if ranges[middle].low <= address { low = middle + 1 } else { high = middle }
     }
     guard low > 0, address < ranges[low - 1].high else { return nil }
-    var unit = units[ranges[low - 1].unit]
-    let folder = Self.text(of: &unit, DW_AT_comp_dir)
-    guard let location = Self.line(of: address, in: &unit, folder: folder) else { return nil }
-    return (location, Self.inlined(at: address, in: &unit, folder: folder))
+    let number = ranges[low - 1].unit
+    let folder = Self.text(of: &units[number], DW_AT_comp_dir)
+    guard let location = Self.line(of: address, in: &units[number], folder: folder) else {
+      return nil
+    }
+    return (location, inlined(at: address, in: number, folder: folder))
   }
 
   private static func line(
@@ -95,31 +98,35 @@ final class DebugLines {
   }
 
   /// The functions inlined at an address, innermost first, as `name (inlined at file:line)`.
-  private static func inlined(
-    at address: UInt64, in unit: inout Dwarf_Die, folder: String?
-  ) -> [String] {
-    var scopes: UnsafeMutablePointer<Dwarf_Die>?
-    let count = dwarf_getscopes(&unit, address, &scopes)
-    defer { free(scopes) }
-    guard count > 0, let scopes else { return [] }
+  private func inlined(at address: UInt64, in number: Int, folder: String?) -> [String] {
+    guard var scope = functions(of: number).function(at: address) else { return [] }
     var names: [String] = []
-    for index in 0..<Int(count) {
-      let tag = dwarf_tag(&scopes[index])
-      if tag == DW_TAG_subprogram { break }
-      guard tag == DW_TAG_inlined_subroutine else { continue }
-      let name =
-        text(of: &scopes[index], DW_AT_linkage_name).map(Demangler.name(of:))
-        ?? dwarf_diename(&scopes[index]).map { String(cString: $0) } ?? "?"
-      guard let line = number(of: &scopes[index], DW_AT_call_line),
-        let file = number(of: &scopes[index], DW_AT_call_file),
-        let path = sourceFile(Int(clamping: file), of: &unit)
-      else {
-        names.append(name)
-        continue
-      }
-      names.append("\(name) (inlined at \(relative(path, to: folder)):\(line))")
+    while let inner = DebugFunctions.scope(at: address, within: &scope) {
+      scope = inner
+      guard dwarf_tag(&scope) == DW_TAG_inlined_subroutine else { continue }
+      names.append(Self.describe(inlined: &scope, unit: &units[number], folder: folder))
     }
-    return names
+    return names.reversed()
+  }
+
+  private func functions(of number: Int) -> DebugFunctions {
+    if let known = functions[number] { return known }
+    let made = DebugFunctions(unit: units[number])
+    functions[number] = made
+    return made
+  }
+
+  private static func describe(
+    inlined die: inout Dwarf_Die, unit: inout Dwarf_Die, folder: String?
+  ) -> String {
+    let name =
+      text(of: &die, DW_AT_linkage_name).map(Demangler.name(of:))
+      ?? dwarf_diename(&die).map { String(cString: $0) } ?? "?"
+    guard let line = Self.number(of: &die, DW_AT_call_line),
+      let file = Self.number(of: &die, DW_AT_call_file),
+      let path = sourceFile(Int(clamping: file), of: &unit)
+    else { return name }
+    return "\(name) (inlined at \(relative(path, to: folder)):\(line))"
   }
 
   private static func sourceFile(_ index: Int, of unit: inout Dwarf_Die) -> String? {

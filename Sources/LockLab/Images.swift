@@ -46,7 +46,7 @@ extension JobScenario {
       let hint = Suggestion.hint(for: use.symbol, among: symbols.symbolNames)
       let none = symbols.symbolNames.isEmpty ? " (it has no symbols at all: was it stripped?)" : ""
       throw JobError(
-        file: file, mark: use.mark,
+        file: file, place: use.place,
         message: "the image '\(scenario.image)' has no symbol '\(use.symbol)'\(hint)\(none)")
     }
   }

@@ -42,6 +42,18 @@ import Testing
     #expect(other.isNew && other.id != first.id)
   }
 
+  @Test func the_build_that_was_seen_last_is_shown() throws {
+    let store = try Store(path: folder.path(), access: .write)
+    let id = try recordOnce(store, Sample.counterexample()).id
+    let run = try store.beginRun(version: "0", command: "check")
+    var newer = Sample.image
+    newer.digest = Digest.sha256("a newer build")
+    _ = try store.record(
+      Sample.counterexample(after: 100), scenario: Sample.scenario, image: newer, run: run)
+    #expect(try store.counterexample(id).image == newer)
+    #expect(try store.counterexample(id).counterexample.steps == 105)
+  }
+
   @Test func what_is_fixed_and_comes_back_has_reappeared() throws {
     let store = try Store(path: folder.path(), access: .write)
     let id = try recordOnce(store, Sample.counterexample()).id

@@ -60,6 +60,31 @@ import Testing
     #expect(symbols.location(of: 0x10) == nil)
   }
 
+  @Test func functions_within_types_and_namespaces_have_inlined_frames_too() throws {
+    let source = """
+      namespace core { struct Lock {
+        unsigned word;
+        __attribute__((always_inline)) void take() { asm volatile("cli"); word = 1; }
+        __attribute__((noinline)) void take_twice() {
+          take();
+          take();
+        }
+      }; }
+      core::Lock lock;
+      extern "C" void _start() { lock.take_twice(); }
+      """
+    let symbols = ImageSymbols(bytes: try CompiledImage.build(source, suffix: "cpp"))
+    let function = try #require(symbols.symbol(named: "core::Lock::take_twice"))
+    let inlined = Set(
+      (0..<UInt64(function.size)).flatMap {
+        symbols.location(of: function.address + $0)?.inlined ?? []
+      })
+    #expect(
+      inlined == [
+        "core::Lock::take (inlined at kernel.cpp:5)", "core::Lock::take (inlined at kernel.cpp:6)",
+      ])
+  }
+
   @Test func without_debug_information_there_are_still_symbols() throws {
     let bytes = try CompiledImage.build(CompiledImage.nested, flags: ["-O1"])
     let symbols = ImageSymbols(bytes: bytes)

@@ -57,16 +57,7 @@ import Testing
       "check", "locklab.yml", "--format", "json", "--progress", "none",
     ])
     let outcome = try workshop.run(process) { process in
-      // Once the first scenario's result is stored, the second one runs.
-      let query = ["query", "SELECT count(*) FROM result", "--format", "csv"]
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while Date() < deadline {
-        if let rows = try? workshop.run(workshop.process(query)).output, rows.contains("1\r\n") {
-          break
-        }
-        usleep(50_000)
-      }
-      usleep(200_000)
+      waitForResult()
       kill(process.processIdentifier, signal)
     }
     #expect(outcome.status == 2)
@@ -75,6 +66,33 @@ import Testing
       scenarios.map { $0["verdict"] as? String } == ["violated", "inconclusive", "inconclusive"])
     let kept = try workshop.locklab("query", "SELECT rule FROM counterexample", "--format", "csv")
     #expect(kept.output == "rule\r\ninterrupts-lost\r\n")
+  }
+
+  @Test func a_run_that_is_killed_loses_nothing_that_it_had_found() throws {
+    try workshop.writeJob([(.broken, "{violated: [interrupts-lost]}"), (.endless, "clean")])
+    let process = workshop.process(["check", "locklab.yml", "--progress", "none"])
+    let outcome = try workshop.run(process) { process in
+      waitForResult()
+      kill(process.processIdentifier, SIGKILL)
+    }
+    #expect(outcome.status == -1)
+    let kept = try workshop.locklab("query", "SELECT rule FROM counterexample", "--format", "csv")
+    #expect(kept.output == "rule\r\ninterrupts-lost\r\n")
+    let open = try workshop.locklab("query", "SELECT finished IS NULL AS open FROM run")
+    #expect(open.output == "open\n   1\n")
+    #expect(try workshop.locklab("show", "1").status == 0)
+  }
+
+  /// Until the first scenario's outcome is stored; the second one then runs.
+  private func waitForResult() {
+    let query = ["query", "SELECT count(*) FROM result", "--format", "csv"]
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while Date() < deadline {
+      let rows = try? workshop.run(workshop.process(query)).output
+      if rows?.contains("1\r\n") == true { break }
+      usleep(50_000)
+    }
+    usleep(200_000)
   }
 
   @Test func json_has_what_was_promised_and_nothing_else() throws {

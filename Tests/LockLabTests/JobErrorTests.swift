@@ -131,6 +131,26 @@ struct JobMistake: CustomTestStringConvertible {
       outcome == Outcome(status: 3, output: "", errors: "locklab: \(mistake.says)\n"))
   }
 
+  @Test func aliases_of_aliases_do_not_explode() throws {
+    let workshop = try Workshop()
+    var job = "version: 1\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    for level in 1...12 {
+      let items = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
+      job += "a\(level): &a\(level) [\(items)]\n"
+    }
+    try workshop.write("values.yml", job)
+    try workshop.expectFailure(
+      "list", "values.yml",
+      says: "values.yml:2:1: unknown key 'a0' in a job file "
+        + "(known: defaults, images, scenarios, version)")
+    for key in ["? *a12\n: 1\n", "*a12 : 1\n", "{*a12 : 1}\n", "[*a12]: 1\n"] {
+      try workshop.write("keys.yml", job + key)
+      let outcome = try workshop.locklab("list", "keys.yml")
+      #expect(outcome.status == 3 && outcome.errors.hasPrefix("locklab: keys.yml:15:"))
+      #expect(outcome.errors.hasSuffix(": a key is a plain name: no alias, list or mapping\n"))
+    }
+  }
+
   @Test func a_job_that_is_no_text_is_refused() throws {
     let workshop = try Workshop()
     try workshop.write("locklab.yml", bytes: [0xFF, 0xFE, 0x00, 0x80])

@@ -39,7 +39,7 @@ enum ImageSource: Equatable {
 struct JobScenario {
   var scenario: Scenario
   var file: String
-  var mark: Mark?
+  var place: JobError.Place?
   /// Symbols that the image must have, by the scenario's key that names them.
   var symbols: [String: [SymbolUse]] = [:]
   /// What a report says besides the search's own notes.
@@ -47,10 +47,10 @@ struct JobScenario {
 
   struct SymbolUse {
     var symbol: String
-    var mark: Mark?
+    var place: JobError.Place?
   }
 
-  func error(_ message: String) -> JobError { JobError(file: file, mark: mark, message: message) }
+  func error(_ message: String) -> JobError { JobError(file: file, place: place, message: message) }
 }
 
 extension Job {
@@ -109,7 +109,7 @@ extension Job {
     images = try Self.images(try required("images"), folder: folder)
     scenarios = []
 
-    var names: [String: Mark?] = [:]
+    var names: [String: JobError.Place?] = [:]
     for item in try required("scenarios").list() {
       guard item.isMapping else { throw item.error("a scenario is a mapping") }
       let scenario = try ScenarioReader.read(item, defaults: fields["defaults"], images: images)
@@ -118,13 +118,14 @@ extension Job {
         let place = earlier.map { " in line \($0.line)" } ?? ""
         throw scenario.error("there is a scenario '\(name)' already\(place)")
       }
-      names[name] = scenario.mark
+      names[name] = scenario.place
       scenarios.append(scenario)
     }
     guard !scenarios.isEmpty else { throw try required("scenarios").error("there is no scenario") }
   }
 
   private static func compose(_ yaml: String, file: String) throws -> Node {
+    try refuseComplexKeys(yaml, file: file)
     do {
       guard let node = try Yams.compose(yaml: yaml) else {
         throw JobError(file: file, message: "the job file is empty")
@@ -134,16 +135,39 @@ extension Job {
       switch error {
       case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
         .composer(_, let problem, let mark, _):
-        throw JobError(file: file, mark: mark, message: "not YAML: \(problem)")
+        throw JobError(
+          file: file, place: .init(line: mark.line, column: mark.column),
+          message: "not YAML: \(problem)")
       case .duplicatedKeysInMapping(let duplicates, let context):
         throw JobError(
-          file: file, mark: context.mark,
+          file: file, place: .init(line: context.mark.line, column: context.mark.column),
           message: "given twice in one mapping: \(duplicates.sorted().joined(separator: ", "))")
       case .reader(let problem, _, _, _):
         throw JobError(file: file, message: "not YAML: \(problem)")
       default:
         throw JobError(file: file, message: "not YAML")
       }
+    }
+  }
+
+  /// Keys are plain names. Others are refused before the parser compares them with each other, which
+  /// would take for ever where aliases of aliases are keys.
+  private static func refuseComplexKeys(_ yaml: String, file: String) throws {
+    for (number, line) in yaml.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    {
+      let bare = line.replacing(/"(\\.|[^"\\])*"|'[^']*'/) {
+        String(repeating: "x", count: $0.output.0.count)
+      }
+      .replacing(/(^|\s)#.*/, with: "")
+      guard
+        let key = bare.firstMatch(of: /(^|[\s{,\[])\*[^\s,\[\]{}]+\s*:|[\]}]\s*:|(^|[\s{,\[])\?\s/)
+      else {
+        continue
+      }
+      let column = bare.distance(from: bare.startIndex, to: key.range.lowerBound) + 1
+      throw JobError(
+        file: file, place: .init(line: number + 1, column: column),
+        message: "a key is a plain name: no alias, list or mapping")
     }
   }
 

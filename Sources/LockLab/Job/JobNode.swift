@@ -2,13 +2,23 @@ import Yams
 
 /// What is wrong with a job file, and where.
 struct JobError: Error, CustomStringConvertible {
+  /// Counted from 1.
+  struct Place: Equatable {
+    var line: Int
+    var column: Int
+  }
+
   var file: String
-  var mark: Mark?
+  var place: Place?
   var message: String
 
   var description: String {
-    mark.map { "\(file):\($0.line):\($0.column): \(message)" } ?? "\(file): \(message)"
+    place.map { "\(file):\($0.line):\($0.column): \(message)" } ?? "\(file): \(message)"
   }
+}
+
+extension Node {
+  var place: JobError.Place? { mark.map { .init(line: $0.line, column: $0.column) } }
 }
 
 /// A node of a job file that is read strictly: every key and every type must be one that is known.
@@ -17,7 +27,7 @@ struct JobNode {
   let file: String
 
   func error(_ message: String) -> JobError {
-    JobError(file: file, mark: node.mark, message: message)
+    JobError(file: file, place: node.place, message: message)
   }
 
   private func expected(_ what: String) -> JobError {

@@ -42,7 +42,8 @@ struct ScenarioReader {
     guard let name = own["name"] else { throw node.error("a scenario needs a name") }
     var reader = ScenarioReader(
       result: JobScenario(
-        scenario: Scenario(name: try name.text(), image: ""), file: node.file, mark: name.node.mark)
+        scenario: Scenario(name: try name.text(), image: ""), file: node.file,
+        place: name.node.place)
     )
     for (key, value) in try defaults?.fields(known, of: "the defaults") ?? [:] {
       try readers[key]!(&reader, value)
@@ -84,7 +85,7 @@ struct ScenarioReader {
 
   private mutating func use(_ node: JobNode, for key: String) throws -> String {
     let symbol = try node.text()
-    result.symbols[key, default: []].append(.init(symbol: symbol, mark: node.node.mark))
+    result.symbols[key, default: []].append(.init(symbol: symbol, place: node.node.place))
     return symbol
   }
 
