@@ -31,8 +31,9 @@ final class Trace {
     world.machine.observation.logAccesses = true
     replayer.afterInstruction = { [unowned self] in self.takeUpAccesses() }
     add(.start, at: world.cpu.rip, "exploration begins")
-    let rule = c.rule
-    _ = replayer.follow(c.schedule) { failure == nil && $0.rule == rule }
+    _ = replayer.follow(c.schedule) { [world] v in
+      failure == nil && v.rule == c.rule && world.identity(of: v) == c.identity
+    }
     takeUpAccesses()
     if let failure {
       let diagnosis = Diagnosis(
@@ -128,7 +129,10 @@ final class Trace {
       context: context ?? contextName(strand: world.strand, depth: world.depth), text: text,
       address: rip)
     event.function = world.image.symbols.describe(rip)
-    event.location = world.image.symbols.location(of: rip)?.location
+    if let found = world.image.symbols.location(of: rip) {
+      event.location = found.location
+      event.inlined = found.inlined
+    }
     event.disassembly = world.machine.disassembly(cpu: world.cpuIndex, at: rip)
     event.interruptFlag = world.cpu.interruptsEnabled
     event.held = world.locksHeld().map { world.lockName($0.address) }
