@@ -43,6 +43,7 @@ final class Replayer {
     if let divergence = follow(c.schedule, until: isSame) { return divergence }
     if world.violations.contains(where: isSame) { return .same(step: steps) }
     if Progress.rules.contains(c.rule) {
+      let steps = self.steps
       return Progress.isStuck(world) ? .same(step: steps) : .noViolation(steps: steps)
     }
     if let other = world.violations.first(where: { confirmed($0) }) {
