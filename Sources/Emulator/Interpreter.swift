@@ -72,7 +72,11 @@ extension Machine {
                 if index == 0 { break fast }
               }
               op = pool + index
-              if isLink { linkFrom.pointee.extra = UInt32(truncatingIfNeeded: index) }
+              // Not to an instruction that goes on in the next page: its second half may lie
+              // elsewhere the next time.
+              if isLink && near(rip, core) == index {
+                linkFrom.pointee.extra = UInt32(truncatingIfNeeded: index)
+              }
               continue run
             case .goto:
               op = pool + Int(op.pointee.extra)
