@@ -199,6 +199,7 @@ extension Machine {
     let value = controller.output
     guard controller.isFull else { return value }
     controller.isFull = false
+    controller.isFromMouse = false
     self.controller = controller
     setLine(1, false)
     setLine(12, false)

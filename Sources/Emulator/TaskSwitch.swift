@@ -115,7 +115,7 @@ extension Machine {
     c[CPU.Word.cr0] |= ControlBit.ts
     c[CPU.Word.dr0 + 7] &= ~0x55
     func word(_ offset: UInt64) -> UInt64 { image[Int(offset) / 4] }
-    if c[CPU.Word.cr0] & ControlBit.pg != 0 && c[CPU.Word.cr3] != word(Task.cr3) {
+    if c[CPU.Word.cr0] & ControlBit.pg != 0 {
       c[CPU.Word.cr3] = word(Task.cr3)
       flushTLB(cpu)
     }

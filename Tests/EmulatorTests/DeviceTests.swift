@@ -157,6 +157,18 @@ import Testing
     #expect(read(0x40) == 0xB6)
   }
 
+  @Test func rate_generator_is_high_but_for_the_last_pulse() {
+    machine.memory.setBase()
+    out(0x43, 0x34)
+    out(0x40, 10)
+    out(0x40, 0)
+    for (pulse, status) in [(0, 0xB4), (8, 0xB4), (9, 0x34), (10, 0xB4), (19, 0x34)] {
+      machine.setObservedTime(UInt64(32 * pulse))
+      out(0x43, 0xE2)
+      #expect(read(0x40) == UInt32(status), "after \(pulse) pulses")
+    }
+  }
+
   @Test func one_shot_output_rises_at_the_end() {
     machine.memory.setBase()
     out(0x61, 1)
