@@ -20,7 +20,7 @@ extension Machine {
       core.pointee.windowPage = linear & ~0xFFF
       core.pointee.window = table
     } else {
-      core.pointee.windowPage = 1
+      core.pointee.windowPage = Core.noPage
     }
     if table[offset] != 0 { return table[offset] }
     if offset > Memory.frameSize - 15 {
