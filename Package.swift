@@ -16,13 +16,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CZydis"),
     .systemLibrary(name: "CDwarf"),
-    // Dynamic exclusivity checks cost the system instructions two thirds of their speed; the
-    // tests, built for debugging, keep them.
-    .target(
-      name: "Emulator", dependencies: ["CZydis"],
-      swiftSettings: ours + [
-        .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
-      ]),
+    .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: ours),
     .target(
       name: "KernelCore", exclude: ["Kernel", "i386", "Variants"], sources: ["Portable"],
       swiftSettings: ours, plugins: ["KernelImages"]),
