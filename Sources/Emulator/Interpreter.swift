@@ -910,6 +910,7 @@ extension Machine {
       if let stop {
         instructions &+= UInt64(slice.executed)
         cores[cpu].passing = false
+        if slice.shadowed && slice.executed > 0 { words[CPU.Word.shadow] = 0 }
         return stop
       }
     }
