@@ -23,10 +23,9 @@ run: build
 
 test:
 	@ci/install-packages $(TEST_PACKAGES)
-	@ci/install-unicorn
+	@Tests/Oracle/prepare .build/oracle
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
-	LOCKLAB_PYTHON="$$(ci/install-unicorn --path)" \
-	  $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
+	LOCKLAB_ORACLE="$(CURDIR)/.build/oracle" $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
 
 bench: build
 	@ci/install-packages $(BENCH_PACKAGES)
