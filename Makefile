@@ -8,7 +8,7 @@ SWIFT ?= swift
 CONFIGURATION ?= release
 DATABASE ?= locklab.db
 
-BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev libssl-dev
+BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) qemu-system-x86 python3 python3-venv
 BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochsbios vgabios bochs-term time
 

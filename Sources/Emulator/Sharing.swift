@@ -30,7 +30,8 @@ extension Machine {
     }
     if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
       let words = cores[cpu].words
-      let distance = (words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
+      let base = words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
+      let distance = (base &+ words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
       if distance < 512 { observation.readsBelowStack += 1 }
     }
     if observation.logAccesses && logged {
