@@ -39,7 +39,8 @@ extension World {
     } else {
       inject(choice - 1)
       if machine.pollInterrupts(cpuIndex) {
-        if !handleEvent() { return .ended }
+        if !takeDelivery() { return .ended }
+        if obstacle != nil { return .obstacle }
       } else {
         // Latched, to be taken later: the CPU stands where it stood.
         let choices = available()
@@ -178,7 +179,6 @@ extension World {
     }
     return mask
   }
-
 
   /// Whether the bound on the search, and nothing else, keeps some source from being taken here. (How
   /// often a source fires by itself is the scenario's statement about the world, not a bound.)
