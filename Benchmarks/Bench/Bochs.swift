@@ -14,15 +14,18 @@ struct Bochs {
   enum End {
     /// The guest says so, with a line that begins with "END".
     case line
-    /// So many instructions since power-on.
+    /// This many instructions since power-on, or a little later: Bochs looks at the count at each
+    /// event of its devices.
     case instructions(UInt64)
   }
 
   struct Run {
     /// From the entry of the image to the end.
     var seconds: Double
-    /// The time-stamp counter at the entry of the image.
+    /// Instructions since power-on at the entry of the image, and at the end if a count ended the
+    /// run.
     var begin: UInt64
+    var end: UInt64
     /// What follows "END" in the guest's last line.
     var endLine: String
   }
@@ -33,6 +36,8 @@ struct Bochs {
       folder.appending(path: "bochs-" + $0)
     }
     try Data(disk.bytes).write(to: files[0])
+    // Left by a Bochs that was ended from outside, as one is after the guest's last line.
+    try? FileManager.default.removeItem(atPath: files[0].path + ".lock")
     try configuration(disk, files).write(to: files[1], atomically: true, encoding: .utf8)
     try commands(end).write(to: files[2], atomically: true, encoding: .utf8)
 
@@ -57,7 +62,7 @@ struct Bochs {
   private func watch(_ output: FileHandle, log: URL) throws -> Run {
     let clock = ContinuousClock()
     var began: ContinuousClock.Instant?
-    var run = Run(seconds: 0, begin: 0, endLine: "")
+    var run = Run(seconds: 0, begin: 0, end: 0, endLine: "")
     var line = ""
     while true {
       let bytes = output.availableData
@@ -74,6 +79,8 @@ struct Bochs {
           run.endLine = String(line.dropFirst(4))
           run.seconds = (now - began).seconds
           return run
+        } else if line.hasPrefix("Next at t=") {
+          run.end = UInt64(line.dropFirst(10)) ?? 0
         }
         line = ""
       }

@@ -20,6 +20,8 @@ struct Bench: ParsableCommand {
   var millions: UInt64 = 200
   @Option(help: "Only: speed, or search.")
   var only: String?
+  @Option(help: "Keep disks, configurations and logs in this folder.")
+  var keep: String?
   @Flag(help: "Leave Bochs out.")
   var alone = false
 
@@ -34,10 +36,12 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
-    let folder = FileManager.default.temporaryDirectory
+    let folder =
+      keep.map { URL(filePath: $0) }
+      ?? FileManager.default.temporaryDirectory
       .appending(path: "locklab-bench-\(ProcessInfo.processInfo.processIdentifier)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    defer { if keep == nil { try? FileManager.default.removeItem(at: folder) } }
     do {
       if only != "search" { try speed(folder) }
       if only != "speed" { try search(folder) }
@@ -55,13 +59,15 @@ struct Bench: ParsableCommand {
     print("Command: `Benchmarks/run --only speed`. \(runs) runs: median (least–greatest).\n")
     print("| guest | instructions | LockLab, s | Bochs, s | LockLab, M/s | Bochs, M/s | ratio |")
     print("|---|---:|---:|---:|---:|---:|---:|")
+    var boot: UInt64 = 0
     for guest in try allGuests() {
       var here: [Timing] = []
       var there: [Timing] = []
       // In turn, so that what else the machine does falls on both.
       for _ in 0..<runs {
-        here.append(try guest.timeHere())
-        if !alone { there.append(try guest.timeThere(bochs)) }
+        if !alone { there.append(try guest.timeThere(bochs, boot: &boot)) }
+        here.append(
+          try guest.timeHere(count: guest.instructions == nil ? nil : there.last?.instructions))
       }
       if let one = there.first, one.result != here[0].result {
         throw Failure(

@@ -22,12 +22,13 @@ struct Timing {
 
 extension Guest {
   /// Runs the guest on our machine, from its entry.
-  func timeHere() throws -> Timing {
+  /// - Parameter count: instead of `instructions`.
+  func timeHere(count: UInt64? = nil) throws -> Timing {
     let machine = Machine(ramBytes: 64 << 20)
     try machine.loadMultiboot(image, commandLine: commandLine)
     let clock = ContinuousClock()
     let start = clock.now
-    let stop = machine.run(cpu: 0, limit: Int(instructions ?? 1 << 40))
+    let stop = machine.run(cpu: 0, limit: Int(count ?? instructions ?? 1 << 40))
     let seconds = (clock.now - start).seconds
     let expected: Stop = instructions == nil ? .exit : .limit
     guard stop == expected else {
@@ -41,13 +42,20 @@ extension Guest {
   }
 
   /// Runs the guest on Bochs; what the BIOS and the boot sector took is not counted.
-  func timeThere(_ bochs: Bochs) throws -> Timing {
+  /// - Parameter boot: instructions that BIOS and boot sector take, nearly; found out anew by runs
+  ///   that the guest ends.
+  func timeThere(_ bochs: Bochs, boot: inout UInt64) throws -> Timing {
     guard let instructions else {
       let run = try bochs.run(image, commandLine: commandLine, until: .line)
+      boot = run.begin
       return try Timing(endLine: run.endLine, seconds: run.seconds, of: name)
     }
-    let run = try bochs.run(image, commandLine: commandLine, until: .instructions(instructions))
-    return Timing(instructions: instructions - run.begin, seconds: run.seconds, result: "")
+    let run = try bochs.run(
+      image, commandLine: commandLine, until: .instructions(boot + instructions))
+    guard run.end > run.begin else {
+      throw Failure("\(name): Bochs ended without its count of instructions")
+    }
+    return Timing(instructions: run.end - run.begin, seconds: run.seconds, result: "")
   }
 }
 
