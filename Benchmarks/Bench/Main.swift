@@ -22,6 +22,8 @@ struct Bench: ParsableCommand {
   var only: String?
   @Option(help: "Keep disks, configurations and logs in this folder.")
   var keep: String?
+  @Option(help: "Only the guests whose name contains this.")
+  var guest = ""
   @Flag(help: "Leave Bochs out.")
   var alone = false
 
@@ -59,8 +61,10 @@ struct Bench: ParsableCommand {
     print("Command: `Benchmarks/run --only speed`. \(runs) runs: median (least–greatest).\n")
     print("| guest | instructions | LockLab, s | Bochs, s | LockLab, M/s | Bochs, M/s | ratio |")
     print("|---|---:|---:|---:|---:|---:|---:|")
+    let guests = try allGuests()
     var boot: UInt64 = 0
-    for guest in try allGuests() {
+    if !alone { _ = try guests[0].timeThere(bochs, boot: &boot) }
+    for guest in guests where guest.name.contains(self.guest) || self.guest.isEmpty {
       var here: [Timing] = []
       var there: [Timing] = []
       // In turn, so that what else the machine does falls on both.

@@ -42,8 +42,8 @@ extension Guest {
   }
 
   /// Runs the guest on Bochs; what the BIOS and the boot sector took is not counted.
-  /// - Parameter boot: instructions that BIOS and boot sector take, nearly; found out anew by runs
-  ///   that the guest ends.
+  /// - Parameter boot: instructions that BIOS and boot sector take, nearly; a guest that ends by itself
+  ///   finds it out.
   func timeThere(_ bochs: Bochs, boot: inout UInt64) throws -> Timing {
     guard let instructions else {
       let run = try bochs.run(image, commandLine: commandLine, until: .line)

@@ -79,8 +79,22 @@ extension Machine {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .stop(.shutdown) }
       if event.kind != .none { return .stop(.event) }
       noteStackPointer(cpu)
+      return .boundary
     }
-    return .boundary
+    return needsBoundary(cpu, op) ? .boundary : .jumped
+  }
+
+  /// Whether something that is looked at only between slices may be due after a system instruction
+  /// of a plain run. Not after those that only read the flags, or turned interrupts off: the locks
+  /// of a kernel consist of them.
+  private func needsBoundary(_ cpu: Int, _ op: Op) -> Bool {
+    switch ZydisMnemonic(UInt32(op.pointee.mnemonic)) {
+    case ZYDIS_MNEMONIC_CLI, ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD:
+      return !memory.watchedWrites.isEmpty
+    case ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD:
+      return cores[cpu].words[CPU.Word.rflags] & (CPU.Flag.if | CPU.Flag.tf) != 0
+    default: return true
+    }
   }
 
   /// The instruction loaded the stack pointer. `rip` is still its own.
