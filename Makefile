@@ -8,7 +8,7 @@ SWIFT ?= swift
 CONFIGURATION ?= release
 DATABASE ?= locklab.db
 
-BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev libssl-dev
+BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) qemu-system-x86 python3 python3-venv
 BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time
 
@@ -23,10 +23,9 @@ run: build
 
 test:
 	@ci/install-packages $(TEST_PACKAGES)
-	@ci/install-unicorn
+	@Tests/Oracle/prepare .build/oracle
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
-	LOCKLAB_PYTHON="$$(ci/install-unicorn --path)" \
-	  $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
+	LOCKLAB_ORACLE="$(CURDIR)/.build/oracle" $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
 
 bench: build
 	@ci/install-packages $(BENCH_PACKAGES)

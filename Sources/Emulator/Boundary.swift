@@ -133,7 +133,7 @@ extension Machine {
     if mode != core.pointee.mode {
       core.pointee.mode = mode
       core.pointee.mask = mask
-      core.pointee.windowPage = 1
+      core.pointee.windowPage = Core.noPage
     }
   }
 

@@ -21,8 +21,9 @@ final class DecodeCache {
   private(set) var used = DecodeCache.firstIndex
   /// By mode * frameCount + frame.
   private let tables: UnsafeMutablePointer<UnsafeMutablePointer<UInt32>?>
-  /// Instructions that go on in another page, by table and offset.
-  var crossings: [Int: Crossing] = [:]
+  /// Instructions that go on in another page, by `crossingSlot`.
+  let crossings: UnsafeMutablePointer<Crossing>
+  static let crossingCount = 512
   /// Words of code that were written since `Memory.setBase`: going back changes them unnoticed.
   var volatileWords: [UInt64] = []
   /// Set when a frame got its first code: translations that let stores through must go.
@@ -30,9 +31,26 @@ final class DecodeCache {
   let decoder: Decoder
 
   struct Crossing {
-    var index: UInt32
+    /// Physical address of the first byte, and the mode; `UInt64.max` when there is none.
+    var key = UInt64.max
     /// Physical address of the second page.
-    var second: UInt64
+    var second: UInt64 = 0
+    var index: UInt32 = 0
+  }
+
+  static func crossingKey(_ physical: UInt64, mode: Int) -> UInt64 {
+    physical * UInt64(DecodeMode.count) + UInt64(mode)
+  }
+
+  func crossing(_ key: UInt64) -> UnsafeMutablePointer<Crossing> {
+    crossings + Int((key ^ key >> 14) % UInt64(DecodeCache.crossingCount))
+  }
+
+  private func forgetCrossings() {
+    for i in 0..<DecodeCache.crossingCount {
+      if crossings[i].key != UInt64.max { pool[Int(crossings[i].index)].code = .lookup }
+      crossings[i].key = UInt64.max
+    }
   }
 
   init(memory: Memory) {
@@ -43,6 +61,8 @@ final class DecodeCache {
     let count = DecodeMode.count * memory.frameCount
     tables = .allocate(capacity: count)
     tables.initialize(repeating: nil, count: count)
+    crossings = .allocate(capacity: DecodeCache.crossingCount)
+    crossings.initialize(repeating: Crossing(), count: DecodeCache.crossingCount)
     decoder = Decoder()
   }
 
@@ -50,6 +70,7 @@ final class DecodeCache {
     for i in 0..<(DecodeMode.count * memory.frameCount) { tables[i]?.deallocate() }
     tables.deallocate()
     pool.deallocate()
+    crossings.deallocate()
   }
 
   func hasCode(_ frame: Int) -> Bool { memory.frameUses[frame] & Memory.FrameUse.code != 0 }
@@ -106,8 +127,7 @@ final class DecodeCache {
       }
     }
     if start < 16 || start > Memory.frameSize - 24 {
-      for (_, crossing) in crossings { pool[Int(crossing.index)].code = .lookup }
-      crossings.removeAll()
+      forgetCrossings()
     }
   }
 
@@ -133,7 +153,7 @@ final class DecodeCache {
   /// Forgets everything. No micro-op may be in flight.
   func forgetAll() {
     used = DecodeCache.firstIndex
-    crossings.removeAll()
+    forgetCrossings()
     volatileWords.removeAll()
     for i in 0..<(DecodeMode.count * memory.frameCount) {
       tables[i]?.deallocate()

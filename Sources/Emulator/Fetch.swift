@@ -20,9 +20,17 @@ extension Machine {
       core.pointee.windowPage = linear & ~0xFFF
       core.pointee.window = table
     } else {
-      core.pointee.windowPage = 1
+      core.pointee.windowPage = Core.noPage
     }
     if table[offset] != 0 { return table[offset] }
+    if offset > Memory.frameSize - 15 {
+      let key = DecodeCache.crossingKey(physical, mode: mode)
+      let crossing = cache.crossing(key)
+      if crossing.pointee.key == key {
+        guard let second = translateFetch(cpu, nextPage(cpu, linear)) else { return 0 }
+        if crossing.pointee.second == second { return crossing.pointee.index }
+      }
+    }
     if cache.isFull {
       forgetCode()
       return find(cpu, rip)
@@ -97,32 +105,31 @@ extension Machine {
   ) -> UInt32 {
     let cache = decodeCache
     let mode = cores[cpu].mode
-    let key = Int(physical) * DecodeMode.count + mode
-    // Whether a byte of the next page is needed is known: the decoder asked for it.
-    guard
-      let second = translateFetch(cpu, ((linear | 0xFFF) &+ 1) & cores[cpu].mask)
-    else { return 0 }
-    if let crossing = cache.crossings[key], crossing.second == second {
-      return crossing.index
-    }
+    // That a byte of the next page is needed is known: the decoder asked for it.
+    guard let second = translateFetch(cpu, nextPage(cpu, linear)) else { return 0 }
     var bytes: (UInt64, UInt64) = (0, 0)
-    let length = withUnsafeMutableBytes(of: &bytes) { buffer -> Int in
+    var op = MicroOp()
+    withUnsafeMutableBytes(of: &bytes) { buffer in
       let host = buffer.baseAddress.unsafelyUnwrapped
       host.copyMemory(
         from: memory.frame(Int(physical >> 12)) + Int(physical & 0xFFF), byteCount: available)
       (host + available).copyMemory(
         from: memory.frame(Int(second >> 12)), byteCount: 15 - available)
-      var op = MicroOp()
       _ = cache.decoder.decode(UnsafeRawPointer(host), 15, mode: mode, into: &op)
-      if !hooks.isEmpty && hookPages(contain: linear) { op.klass |= InstructionClass.hook }
-      let index = cache.append(op)
-      _ = cache.append(MicroOp())
-      cache.crossings[key] = DecodeCache.Crossing(index: index, second: second)
-      return Int(op.length)
     }
+    if !hooks.isEmpty && hookPages(contain: linear) { op.klass |= InstructionClass.hook }
+    let index = cache.append(op)
+    _ = cache.append(MicroOp())
+    let length = Int(op.length)
     cache.watch(physical: physical, length: available)
     if length > available { cache.watch(physical: second, length: length - available) }
-    return finish(cache.crossings[key]!.index)
+    let key = DecodeCache.crossingKey(physical, mode: mode)
+    cache.crossing(key).pointee = DecodeCache.Crossing(key: key, second: second, index: index)
+    return finish(index)
+  }
+
+  private func nextPage(_ cpu: Int, _ linear: UInt64) -> UInt64 {
+    ((linear | 0xFFF) &+ 1) & cores[cpu].mask
   }
 
   /// Sets a fault of the instruction in flight; returns 0 so that callers can return it.
@@ -137,7 +144,10 @@ extension Machine {
 
   /// Forgets what was decoded from a frame of physical memory. Needed only after writes that went
   /// around `Memory.setWord` and the CPUs.
-  public func invalidateCode(frame: Int) { decodeCache.invalidate(frame: frame) }
+  public func invalidateCode(frame: Int) {
+    if memory.frameUses[frame] & Memory.FrameUse.tables != 0 { flushAllTLBs() }
+    decodeCache.invalidate(frame: frame)
+  }
 
   /// Forgets all decoded instructions.
   func forgetCode() {

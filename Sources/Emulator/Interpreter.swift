@@ -72,7 +72,11 @@ extension Machine {
                 if index == 0 { break fast }
               }
               op = pool + index
-              if isLink { linkFrom.pointee.extra = UInt32(truncatingIfNeeded: index) }
+              // Not to an instruction that goes on in the next page: its second half may lie
+              // elsewhere the next time.
+              if isLink && near(rip, core) == index {
+                linkFrom.pointee.extra = UInt32(truncatingIfNeeded: index)
+              }
               continue run
             case .goto:
               op = pool + Int(op.pointee.extra)
@@ -906,6 +910,7 @@ extension Machine {
       if let stop {
         instructions &+= UInt64(slice.executed)
         cores[cpu].passing = false
+        if slice.shadowed && slice.executed > 0 { words[CPU.Word.shadow] = 0 }
         return stop
       }
     }

@@ -113,7 +113,9 @@ extension Machine {
       // Expand-down: valid offsets are above the limit, up to the size that B gives.
       let top: UInt64 = attributes & 1 << 14 != 0 ? 0xFFFF_FFFF : 0xFFFF
       if offset <= limit || last > top || last < offset { allowed = false }
-    } else if last > limit || last < offset {
+    } else if limit != 0xFFFF_FFFF && (last > limit || last < offset) {
+      // Past the end of 4 GiB the manual leaves open whether it faults (Vol. 3A §5.3): it wraps
+      // here, as it does in flat segments.
       allowed = false
     }
     if !allowed {

@@ -10,14 +10,16 @@ extension Machine {
     let offset = Int(truncatingIfNeeded: linear & 0xFFF)
     let shadow = (frame + (Memory.shadowOffset + offset & ~3)).assumingMemoryBound(to: UInt32.self)
     let count = (offset & 3 &+ size &+ 3) >> 2
-    if kind & AccessKind.implicit != 0 {
+    // What an entry pushes belongs to whom it interrupts and to the handler alike; that the CPU reads
+    // TSS and descriptors does count.
+    if write && kind & AccessKind.implicit != 0 {
       if observation.logAccesses && logged { log(cpu, entry, linear, size, kind, write: write) }
       return true
     }
     // What lies between the stack pointer (and what one instruction may push below it) and the
     // end of this context's part of its stack is this context's alone by the stack's discipline.
     let live = cores[cpu].words[CPU.Register.sp] &- 64
-    let ownStack = linear &- live < observation.stackTop &- live
+    let ownStack = linear >= live && linear < observation.stackTop
     let mine = ownStack ? Shadow.stack : observation.owner << Shadow.ownerShift
     var i = 0
     while i < count {
@@ -30,7 +32,8 @@ extension Machine {
     }
     if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
       let words = cores[cpu].words
-      let distance = (words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
+      let base = words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
+      let distance = (base &+ words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
       if distance < 512 { observation.readsBelowStack += 1 }
     }
     if observation.logAccesses && logged {

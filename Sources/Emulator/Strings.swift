@@ -29,6 +29,8 @@ extension Machine {
       setRegister(cpu, cx, width, count)
       done += 1
       if count == 0 { return (.next, done) }
+      // The instruction has overwritten itself: what it goes on with is to be decoded afresh.
+      if op.pointee.code != .string { return (.jumped, done) }
       if compares {
         let zero = words[CPU.Word.rflags] & Flags.zf != 0
         if zero == (op.pointee.prefixes & MicroOp.Prefix.repne != 0) { return (.next, done) }

@@ -22,6 +22,8 @@ struct FetchEntry {
 struct Core {
   static let entryCount = 1024
   static let fetchCount = 256
+  /// A page that no instruction pointer is in: not canonical, and beyond 32 bits.
+  static let noPage: UInt64 = 1 << 63
 
   let words: UnsafeMutablePointer<UInt64>
   /// `entryCount` entries for supervisor accesses, then as many for user accesses.
@@ -33,8 +35,8 @@ struct Core {
   /// are cut to.
   var mode = DecodeMode.flat32
   var mask: UInt64 = 0xFFFF_FFFF
-  /// The page that code runs in and its table of micro-ops; an odd page number is no page.
-  var windowPage: UInt64 = 1
+  /// The page that code runs in and its table of micro-ops.
+  var windowPage = Core.noPage
   var window: UnsafeMutablePointer<UInt32>
   /// The instruction in flight may touch what is shared.
   var passing = false
@@ -62,7 +64,7 @@ struct Core {
   /// Empties the buffers.
   mutating func flush() {
     epoch += 1
-    windowPage = 1
+    windowPage = Core.noPage
     if epoch == 4096 {
       epoch = 1
       for i in 0..<(2 * Core.entryCount) { (data[i].readTag, data[i].writeTag) = (0, 0) }
@@ -72,7 +74,7 @@ struct Core {
 
   /// Forgets one page.
   mutating func flush(page linear: UInt64) {
-    windowPage = 1
+    windowPage = Core.noPage
     for privilege in 0...1 {
       let entry = data + Core.slot(linear, privilege)
       (entry.pointee.readTag, entry.pointee.writeTag) = (0, 0)

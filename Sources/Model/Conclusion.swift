@@ -84,7 +84,7 @@ extension Explorer {
           < (b.0, b.1.violation.rule, b.1.violation.sites.description)
       }
     for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
-      let identity = self.identity(of: candidate.violation)
+      let identity = world.identity(of: candidate.violation)
       if seen.contains(identity) { continue }
       if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule { continue }
       let choices = place.state == Explorer.sink ? [] : paths.choices(to: place.state) + [place.choice]
@@ -137,12 +137,6 @@ extension Explorer {
     case "irq-unsafe-lock", "lock-order-inversion": return 3
     default: return 2
     }
-  }
-
-  func identity(of v: Violation) -> Counterexample.Identity {
-    Counterexample.Identity(
-      rule: v.rule, lockClasses: v.locks.map { world.lockName($0) },
-      functions: v.sites.map { world.function($0) })
   }
 
   private func describeEnvironment(_ result: inout ScenarioResult) {

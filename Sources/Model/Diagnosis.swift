@@ -5,7 +5,7 @@ struct Diagnosis {
   let world: World
   let failure: Progress.Failure
   let writers: [UInt64: Trace.Writer]
-  let enabledAt: [UInt64: UInt64]
+  let enabledAt: [Trace.Level: UInt64]
 
   struct Result {
     var identity: Counterexample.Identity
@@ -64,14 +64,16 @@ struct Diagnosis {
     }
     let lock = access.linear
     let held = heldLocks().last { $0.address == lock }
-    let takenAt = held?.site ?? writer.rip
+    let takenAt = held?.site ?? callSite(of: lock, by: writer.strand) ?? writer.rip
     let wait = waitSite()
     let mine = world.activationsOnStrand().first { $0.isAsynchronous }
     if let mine, writer.strand == strand {
       let rule = mine.kind == .nmi ? "deadlock-on-nmi" : "deadlock-on-interrupt"
       var title =
         "\(names.vector(mine.vector, kind: mine.kind)), arriving at \(names.site(mine.interruptedIP)), waits for \(names.lock(lock)) at \(names.site(wait)), held by the code it interrupted since \(names.site(takenAt))"
-      if mine.kind != .nmi, let on = enabledAt[strand] { title += ", with IF=1 since \(names.site(on))" }
+      if mine.kind != .nmi,
+        let on = enabledAt[Trace.Level(strand: strand, depth: depth - 1)]
+      { title += ", with IF=1 since \(names.site(on))" }
       return Result(
         identity: identity(rule, [lock], [takenAt, wait]), title: title,
         waiters: ["\(names.vector(mine.vector, kind: mine.kind)) waits for \(world.lockName(lock)) at \(names.site(wait))"])
@@ -95,6 +97,16 @@ struct Diagnosis {
       return world.ghost.field(t, row, 1)
     }
     return world.cpu.rip
+  }
+
+  /// Return address of an acquire of this lock that has the lock and has not come back yet.
+  private func callSite(of lock: UInt64, by strand: UInt64) -> UInt64? {
+    let t = Ghost.Layout.calls
+    for row in (0..<world.ghost.count(t)).reversed()
+    where world.ghost.field(t, row, 2) == lock && world.ghost.field(t, row, 4) == strand {
+      return world.ghost.field(t, row, 1)
+    }
+    return nil
   }
 
   private func heldLocks() -> [HeldLock] {
@@ -183,8 +195,8 @@ struct Diagnosis {
       }
       at += world.slot
     }
-    // The scheduler's own frames say little; the outermost but one is what called it.
-    return found.count > 1 ? found[min(found.count - 1, 2)] : found.first
+    // The innermost frame is the scheduler's; what called it says more.
+    return found.count > 1 ? found[1] : found.first
   }
 
   private func identity(

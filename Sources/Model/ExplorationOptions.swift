@@ -8,6 +8,9 @@ public struct ExplorationOptions: Sendable {
   public var memoryLimit = 8 << 30
   /// Overrides the scenario's own bound: nil keeps it, `.some(nil)` is unlimited.
   public var maxInterrupts: Int??
+  /// A search goes on after the first broken rule until it has found four times as many states and
+  /// this many more.
+  public var statesAfterViolation = 400_000
   /// Counterexamples kept for each rule.
   public var counterexamplesPerRule = 8
   /// Threads that explore.

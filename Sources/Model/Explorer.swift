@@ -162,6 +162,7 @@ public final class Explorer {
         expanded += 1
         if expanded & 127 == 0 {
           if !check() { return false }
+          if enoughBroken { return true }
           if shouldRestart(expanded: expanded) { return false }
         }
       }
@@ -171,6 +172,20 @@ public final class Explorer {
     }
     _ = check()
     return !learned
+  }
+
+  /// States when the first violation was found.
+  private var firstBrokenAt: Int?
+
+  /// The scenario is violated; how much longer to look for other rules. A broken kernel can have
+  /// many more states than a right one.
+  private var enoughBroken: Bool {
+    guard !occurrences.isEmpty else { return false }
+    if firstBrokenAt == nil { firstBrokenAt = table.count }
+    guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else { return false }
+    cut =
+      "The search ended \(table.count - (firstBrokenAt ?? 0)) states after the first broken rule; others may be broken too."
+    return true
   }
 
   private var firstLearnedAt: Int?
@@ -196,6 +211,7 @@ public final class Explorer {
         "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario.")
     }
     firstLearnedAt = nil
+    firstBrokenAt = nil
     table.deallocate()
     table = StateTable()
     graph = StateGraph()

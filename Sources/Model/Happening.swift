@@ -97,12 +97,19 @@ protocol Rule: AnyObject {
 struct Names {
   let world: World
 
-  /// `console_write+0x1c (console.c:88)`.
+  /// `console_write+0x1c (console.c:88)`: the line in that function's own source, also where the
+  /// instruction comes from something inlined there.
   func site(_ address: UInt64) -> String {
     let symbols = world.image.symbols
     let place = "`" + symbols.describe(address) + "`"
-    if let found = symbols.location(of: address) { return "\(place) (\(found.location))" }
-    return place
+    guard let found = symbols.location(of: address) else { return place }
+    var line = found.location.description
+    if let outermost = found.inlined.last, outermost.hasSuffix(")"),
+      let at = outermost.split(separator: "(inlined at ", omittingEmptySubsequences: false).last
+    {
+      line = String(at.dropLast())
+    }
+    return "\(place) (\(line.split(separator: "/").last.map(String.init) ?? line))"
   }
 
   func lock(_ address: UInt64) -> String { "`" + world.lockName(address) + "`" }

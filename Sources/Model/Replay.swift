@@ -36,11 +36,14 @@ final class Replayer {
         world.handlerLocks[symbol.address] = symbol.address
       }
     }
-    if let divergence = follow(c.schedule, until: { $0.rule == c.rule }) {
-      return divergence
+    // The same defect: the same rule, broken by the same functions with the same locks.
+    func isSame(_ v: Violation) -> Bool {
+      v.rule == c.rule && world.identity(of: v) == c.identity
     }
-    if world.violations.contains(where: { $0.rule == c.rule }) { return .same(step: steps) }
+    if let divergence = follow(c.schedule, until: isSame) { return divergence }
+    if world.violations.contains(where: isSame) { return .same(step: steps) }
     if Progress.rules.contains(c.rule) {
+      let steps = self.steps
       return Progress.isStuck(world) ? .same(step: steps) : .noViolation(steps: steps)
     }
     if let other = world.violations.first(where: { confirmed($0) }) {

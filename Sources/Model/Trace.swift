@@ -8,9 +8,14 @@ final class Trace {
   private var events: [TraceEvent] = []
   /// Who last changed each four bytes, and to what.
   private var writers: [UInt64: Writer] = [:]
-  /// Where each strand's IF last became 1.
-  private var enabledAt: [UInt64: UInt64] = [:]
+  /// Where IF last became 1, by strand and depth of interrupts.
+  private var enabledAt: [Level: UInt64] = [:]
   private var userContext = ""
+
+  struct Level: Hashable {
+    var strand: UInt64
+    var depth: Int
+  }
 
   struct Writer {
     var strand: UInt64
@@ -31,8 +36,9 @@ final class Trace {
     world.machine.observation.logAccesses = true
     replayer.afterInstruction = { [unowned self] in self.takeUpAccesses() }
     add(.start, at: world.cpu.rip, "exploration begins")
-    let rule = c.rule
-    _ = replayer.follow(c.schedule) { failure == nil && $0.rule == rule }
+    _ = replayer.follow(c.schedule) { [world] v in
+      failure == nil && v.rule == c.rule && world.identity(of: v) == c.identity
+    }
     takeUpAccesses()
     if let failure {
       let diagnosis = Diagnosis(
@@ -104,10 +110,13 @@ final class Trace {
       } else {
         add(.return, at: h.rip, "returns to \(to)")
       }
-      if world.cpu.interruptsEnabled { enabledAt[world.strand] = h.rip }
+      // Back in what was interrupted, IF is what it was; a new context has it from here on.
+      if world.cpu.interruptsEnabled && h.activation?.isAsynchronous != true {
+        enabledAt[Level(strand: world.strand, depth: world.depth)] = h.rip
+      }
     case .interruptFlag:
       let on = world.cpu.interruptsEnabled
-      if on { enabledAt[world.strand] = h.rip }
+      if on { enabledAt[Level(strand: world.strand, depth: world.depth)] = h.rip }
       add(on ? .interruptsOn : .interruptsOff, at: h.rip, on ? "IF becomes 1" : "IF becomes 0")
     case .acquiring: add(.wait, at: world.cpu.rip, "acquires \(world.lockName(h.lock))")
     case .acquired: add(.acquire, at: h.rip, "has \(world.lockName(h.lock))", adding: h.lock)
@@ -128,7 +137,10 @@ final class Trace {
       context: context ?? contextName(strand: world.strand, depth: world.depth), text: text,
       address: rip)
     event.function = world.image.symbols.describe(rip)
-    event.location = world.image.symbols.location(of: rip)?.location
+    if let found = world.image.symbols.location(of: rip) {
+      event.location = found.location
+      event.inlined = found.inlined
+    }
     event.disassembly = world.machine.disassembly(cpu: world.cpuIndex, at: rip)
     event.interruptFlag = world.cpu.interruptsEnabled
     event.held = world.locksHeld().map { world.lockName($0.address) }

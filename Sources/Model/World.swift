@@ -334,6 +334,12 @@ final class World {
     image.symbols.symbol(containing: address)?.name ?? "0x" + String(address, radix: 16)
   }
 
+  func identity(of v: Violation) -> Counterexample.Identity {
+    Counterexample.Identity(
+      rule: v.rule, lockClasses: v.locks.map { lockName($0) },
+      functions: v.sites.map { function($0) })
+  }
+
   func report(_ violation: Violation) {
     var violation = violation
     if let stopAt, stopAt.rule == violation.rule, stopAt.sites == violation.sites {

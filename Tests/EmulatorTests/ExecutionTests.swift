@@ -49,6 +49,17 @@ import Testing
 
   // MARK: Code that changes
 
+  @Test func a_repeated_instruction_may_overwrite_itself() {
+    // std; rep movsb, downwards over the instruction itself: F3 A4 becomes F3 40 (inc eax).
+    test.write([0xFD, 0xF3, 0xA4])
+    for i in 0..<8 as Range<UInt64> { machine.memory.setByte(at: 0x2000 + i, 0x40) }
+    (cpu[1], cpu[6], cpu[7]) = (100, 0x2007, TestMachine.code + 4)
+    #expect(machine.run(cpu: 0, limit: 5) == .limit)  // std, 3 iterations, then what they wrote
+    #expect(cpu[1] == 97)
+    #expect(cpu[0] == 1)
+    #expect(cpu.rip == TestMachine.code + 3)
+  }
+
   @Test func an_instruction_may_change_the_next_one() {
     // mov byte [next + 1], 7; mov al, 1: both in one decoded block.
     test.write([0xC6, 0x05, 8, 0, 0x10, 0, 7, 0xB0, 1])

@@ -118,6 +118,39 @@ import Testing
     #expect(flags(0x4000) == 0x23)
   }
 
+  @Test func the_second_half_of_an_instruction_follows_its_page() {
+    test.write([0xE9, 0xF9, 0, 0, 0], at: 0x2F00)  // jmp 2FFE
+    test.write([0x89, 0x31, 0xEB, 0xEC], at: 0x2F10)  // mov [ecx], esi; jmp 2F00
+    test.write([0xB8, 0x11], at: 0x2FFE)  // mov eax, imm32
+    for (page, byte) in [(0x3000, 1), (0x5000, 2)] as [(UInt64, UInt8)] {
+      test.write([byte, byte, byte, 0xE9, 0x08, 0xFF, 0xFF, 0xFF], at: page)  // jmp 2F10
+    }
+    cpu[1] = entry(0x3000)
+    cpu[6] = 0x5003
+    cpu.rip = 0x2F00
+    #expect(machine.run(cpu: 0, limit: 2) == .limit)
+    #expect(cpu[0] == 0x0101_0111)
+    #expect(machine.run(cpu: 0, limit: 4) == .limit)
+    #expect(cpu.rip == 0x2FFE)
+    #expect(machine.run(cpu: 0, limit: 1) == .limit)
+    #expect(cpu[0] == 0x0202_0211)
+    cpu[0] = 0
+    cpu[6] = 0x3003
+    #expect(machine.run(cpu: 0, limit: 5) == .limit)
+    #expect(cpu[0] == 0x0101_0111)
+  }
+
+  @Test func disassembling_leaves_no_trace() {
+    map(0x8000, 0x4000, 3)
+    test.write([0x40], at: 0x4000)
+    #expect(machine.disassemble(cpu: 0, at: 0x8000).text == "inc eax")
+    #expect(flags(0x8000) == 3)
+    #expect(machine.physicalAddress(cpu: 0, linear: 0x8123) == 0x4123)
+    map(0x9000, 0, 0)
+    #expect(machine.physicalAddress(cpu: 0, linear: 0x9000) == nil)
+    #expect(machine.disassemble(cpu: 0, at: 0x9000).text == "(bad)")
+  }
+
   @Test func going_back_takes_accessed_and_dirty_bits_back() {
     test.write([0xA3, 4, 0x40, 0, 0])  // mov [4004], eax
     machine.memory.setBase()
