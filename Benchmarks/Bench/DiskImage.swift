@@ -38,7 +38,8 @@ struct DiskImage {
     information.put(640, at: 4)
     information.put(63 << 10, at: 8)
     information.put(DiskImage.information + 64, at: 16)
-    for (index, byte) in commandLine.utf8.prefix(400).enumerated() { information[64 + index] = byte }
+    let text = Array(commandLine.utf8.prefix(400))
+    information.replaceSubrange(64..<64 + text.count, with: text)
     disk += information + payload
     // 16 heads of 63 sectors, whole cylinders.
     let cylinder = 16 * 63 * DiskImage.sector

@@ -28,7 +28,7 @@ struct Bench: ParsableCommand {
   var alone = false
 
   static let scenarios = ["writer-and-reader", "writers", "computers"]
-  static let workloads = ["payer,payee", "compute,yielder"]
+  static let workloads = ["payer,payee", "yielder,locker", "compute,compute"]
 
   func validate() throws {
     guard runs > 0, millions > 0 else { throw ValidationError("--runs and --millions: 1 or more") }
