@@ -58,9 +58,11 @@ struct Bench: ParsableCommand {
   private func speed(_ folder: URL) throws {
     let bochs = Bochs(folder: folder, bootSector: try read("boot-sector"))
     print("### Emulated instructions a second, one core\n")
-    print("Command: `Benchmarks/run --only speed`. \(runs) runs: median (least–greatest).\n")
-    print("| guest | instructions | LockLab, s | Bochs, s | LockLab, M/s | Bochs, M/s | ratio |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    print("M/s: million instructions a second. \(runs) runs: median (least–greatest).\n")
+    print(
+      "| guest | instructions | LockLab, s | Bochs, s | LockLab, M/s | Bochs, M/s | ratio | command |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---|")
     let guests = try allGuests()
     var boot: UInt64 = 0
     if !alone { _ = try guests[0].timeThere(bochs, boot: &boot) }
@@ -96,6 +98,8 @@ struct Bench: ParsableCommand {
         Spread(zip(here, there).map { $0.rate / $1.rate }).text(places: 2),
       ]
     }
+    let part = guest.commandLine.isEmpty ? "loop" : guest.commandLine
+    cells.append("`Benchmarks/run -- --only speed --guest \(part)`")
     return "| " + cells.joined(separator: " | ") + " |"
   }
 
@@ -108,7 +112,7 @@ struct Bench: ParsableCommand {
     return [Guest(name: "compute loop", image: compute, commandLine: "", instructions: nil)]
       + Bench.workloads.map {
         Guest(
-          name: "core-i386 `tasks=\($0)`", image: image, commandLine: "tasks=\($0)",
+          name: "core-i386, tasks=\($0)", image: image, commandLine: "tasks=\($0)",
           instructions: millions * 1_000_000)
       }
   }
@@ -125,11 +129,11 @@ struct Bench: ParsableCommand {
   private func search(_ folder: URL) throws {
     let search = Search(locklab: locklab, folder: folder)
     print("### Search\n")
-    print("Command: `\(Search.command("NAME"))`. \(runs) runs: median (least–greatest).\n")
+    print("\(runs) runs: median (least–greatest).\n")
     print(
       "| scenario | verdict | states | states/s | M instructions/s | seconds | bytes a state "
-        + "| resident, MB |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
+        + "| resident, MB | command |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---|")
     for scenario in Bench.scenarios {
       let costs = try (0..<runs).map { _ in try search.run(scenario) }
       let one = costs[0]
@@ -140,6 +144,7 @@ struct Bench: ParsableCommand {
         Spread(costs.map(\.seconds)).text(places: 2),
         Spread(costs.map { Double($0.peakMemoryBytes) / Double($0.states) }).text(places: 0),
         Spread(costs.map { Double($0.residentBytes) }).text(1e6, places: 0),
+        "`\(Search.command(scenario))`",
       ]
       print("| " + cells.joined(separator: " | ") + " |")
     }

@@ -17,7 +17,7 @@ struct Search {
   let folder: URL
 
   static func command(_ scenario: String) -> String {
-    "locklab check --scenario \(scenario) --format json --db TEMPORARY"
+    "locklab check --scenario \(scenario) --format json --db NEW"
   }
 
   func run(_ scenario: String) throws -> SearchCost {
