@@ -125,7 +125,7 @@ extension World {
   /// - Returns: whether an interrupt could be taken at a boundary to come without IF changing.
   private func configure() -> Bool {
     let enabled = cpu.interruptsEnabled
-    let choose = enabled || !raisesLate
+    let choose = enabled || !raisesLate || hasNMI
     watchOwner()
     machine.observation.stopAtShared = choose
     machine.observation.stopBefore =
@@ -179,7 +179,6 @@ extension World {
     return mask
   }
 
-  var hasNMI: Bool { scenario.sources.contains(where: \.nmi) }
 
   /// Whether the bound on the search, and nothing else, keeps some source from being taken here. (How
   /// often a source fires by itself is the scenario's statement about the world, not a bound.)

@@ -40,6 +40,7 @@ final class Trace {
       failure == nil && v.rule == c.rule && world.identity(of: v) == c.identity
     }
     takeUpAccesses()
+    let end = replayer.steps
     if let failure {
       let diagnosis = Diagnosis(
         world: world, failure: failure, writers: writers, enabledAt: enabledAt)
@@ -50,6 +51,8 @@ final class Trace {
       result.waiters = found.waiters
     }
     add(.violation, at: world.cpu.rip, result.title)
+    // The diagnosis may have run on a little, to see what a loop reads.
+    events[events.count - 1].step = end
     result.events = events
     result.stacks = stacks()
     for held in heldLocks() {

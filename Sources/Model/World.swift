@@ -49,6 +49,9 @@ final class World {
   var ignored: [(address: UInt64, size: Int)] = []
   var handedOver: Set<UInt64> = []
 
+  /// Whether there is a source that IF does not stop.
+  let hasNMI: Bool
+
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
   var owners: [OwnerKey] = []
@@ -80,6 +83,7 @@ final class World {
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
     book = RuleBook()
+    hasNMI = scenario.sources.contains(where: \.nmi)
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
     hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
@@ -101,6 +105,7 @@ final class World {
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
     book = RuleBook()
+    hasNMI = scenario.sources.contains(where: \.nmi)
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
     hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
@@ -244,6 +249,7 @@ final class World {
     installHooks()
     memory.setBase()
     machine.observation.stopAtShared = true
+    machine.keepsOutput = false
     for index in machine.cpus.indices {
       cpuIndex = index
       ghost[Ghost.Layout.strand + index] = cpu.cpl == 3 ? userStrand() : cpu.rsp
