@@ -50,6 +50,14 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
+    // Not among the products: `make bench` builds and runs it.
+    .executableTarget(
+      name: "locklab-bench",
+      dependencies: [
+        "Emulator", "KernelCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Bench", swiftSettings: ours),
     .testTarget(
       name: "EmulatorTests", dependencies: ["Emulator"], exclude: ["Images"], swiftSettings: ours),
     .testTarget(
