@@ -80,12 +80,14 @@ public final class Explorer {
     var id: Int
     var choices: UInt32
     var fingerprint: Fingerprint
-    var words: [DifferingWord]
+    var words: PackedDifference
   }
 
   var current: [Saved] = []
   var next: [Saved] = []
-  var savedWords = 0
+  /// Bytes of the states that wait.
+  var savedBytes = 0
+  private var scratch: [DifferingWord] = []
 
   public func run(
     progress report: (SearchProgress) -> Void = { _ in }, interrupted: () -> Bool = { false }
@@ -100,7 +102,7 @@ public final class Explorer {
     /// Time, memory and signals; looked at every few hundred states.
     func check() -> Bool {
       progress.seconds = seconds()
-      let bytes = table.bytes + graph.bytes + savedWords * 16
+      let bytes = table.bytes + graph.bytes + savedBytes
       peakBytes = max(peakBytes, bytes)
       if interrupted() {
         cut = "The search was interrupted after \(table.count) states."
@@ -157,7 +159,7 @@ public final class Explorer {
     var expanded = 0
     while true {
       while let saved = current.popLast() {
-        savedWords -= saved.words.count
+        savedBytes -= saved.words.bytes.count + Explorer.savedOverhead
         progress.injected = layer
         expand(saved, layer: layer)
         expanded += 1
@@ -223,7 +225,7 @@ public final class Explorer {
     obstacles.removeAll()
     current.removeAll()
     next.removeAll()
-    savedWords = 0
+    savedBytes = 0
     graph.add(StateGraph.Info.sink)
     _ = table.insert(Fingerprint(low: 1, high: 1))
     restoreBase()
@@ -305,28 +307,32 @@ public final class Explorer {
   }
 
   private func save(_ id: Int, choices: UInt32, later: Bool) {
-    var words: [DifferingWord] = []
-    words.reserveCapacity(128)
-    world.memory.difference(into: &words)
+    scratch.removeAll(keepingCapacity: true)
+    world.memory.difference(into: &scratch)
     for (c, cpu) in world.machine.cpus.enumerated() {
       let base = baseCPUs[c]
       for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
-        words.append(
+        scratch.append(
           DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i])
         )
       }
     }
-    savedWords += words.count
     let saved = Saved(
-      id: id, choices: choices, fingerprint: world.memory.fingerprint, words: words)
+      id: id, choices: choices, fingerprint: world.memory.fingerprint,
+      words: PackedDifference(scratch))
+    savedBytes += saved.words.bytes.count + Explorer.savedOverhead
     if later { next.append(saved) } else { current.append(saved) }
   }
+
+  /// Bytes of a waiting state besides its packed words: the record, and the array's header.
+  private static let savedOverhead = MemoryLayout<Saved>.stride + 32
 
   /// Words of CPUs, among the numbers of differing words.
   private static let cpuWords: UInt32 = 0xFFF0_0000
 
   private func restore(_ saved: Saved) {
-    saved.words.withUnsafeBufferPointer { words in
+    saved.words.unpack(into: &scratch)
+    scratch.withUnsafeBufferPointer { words in
       var n = words.count
       while n > 0 && words[n - 1].number >= Explorer.cpuWords { n -= 1 }
       world.memory.restore(UnsafeBufferPointer(rebasing: words[..<n]))

@@ -87,28 +87,6 @@ final class World {
     try boot()
   }
 
-  /// A world around a machine that is already where exploration begins (tests of the search).
-  init(
-    scenario: Scenario, image: PreparedImage, machine: Machine, reductions: Set<Reduction>
-  ) throws {
-    self.scenario = scenario
-    self.image = image
-    self.reductions = reductions
-    self.machine = machine
-    memory = machine.memory
-    ghost = Ghost(memory: machine.memory)
-    slotSize = image.elf.is64Bit ? 8 : 4
-    book = RuleBook()
-    hasNMI = scenario.sources.contains(where: \.nmi)
-    coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
-    hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
-    hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
-    coldCache.initialize(repeating: 0, count: CPU.wordCount * machine.cpus.count)
-    noteReductions()
-    try resolve()
-    beginObserving()
-  }
-
   deinit {
     coldCache.deallocate()
     hookFilter.deallocate()
