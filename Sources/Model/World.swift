@@ -42,6 +42,8 @@ final class World {
   var exitHooks: Set<UInt64> = []
   var switchHooks: Set<UInt64> = []
   var returnHooks: Set<UInt64> = []
+  /// Whether there is a source of NMIs.
+  let hasNMI: Bool
   /// Every hook, for the quick question whether there is one.
   let hookFilter: UnsafeMutablePointer<UInt64>
   static let hookFilterBits: UInt64 = 1 << 14
@@ -59,7 +61,10 @@ final class World {
   var slack: [Int: UInt64] = [:]
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]
-  var sawTimeStamp = false
+  /// What handlers make of the registers that they find, by vector.
+  var victimUses: [Int: (entry: UInt64, use: VictimUse)] = [:]
+  /// A handler looks at the registers of what it interrupted.
+  var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
 
   struct OwnerKey {
@@ -79,6 +84,7 @@ final class World {
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
+    hasNMI = scenario.sources.contains(where: \.nmi)
     book = RuleBook()
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
@@ -100,6 +106,7 @@ final class World {
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
+    hasNMI = scenario.sources.contains(where: \.nmi)
     book = RuleBook()
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
