@@ -10,7 +10,7 @@ DATABASE ?= locklab.db
 
 BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) qemu-system-x86 python3 python3-venv
-BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochsbios vgabios bochs-term time
+BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time
 
 .PHONY: run test bench format lint build images
 
@@ -23,17 +23,17 @@ run: build
 
 test:
 	@ci/install-packages $(TEST_PACKAGES)
-	@ci/install-unicorn
+	@Tests/Oracle/prepare .build/oracle
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
-	LOCKLAB_PYTHON="$$(ci/install-unicorn --path)" \
-	  $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
+	LOCKLAB_ORACLE="$(CURDIR)/.build/oracle" $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
 
 bench: build
 	@ci/install-packages $(BENCH_PACKAGES)
+	$(SWIFT) build -c $(CONFIGURATION) --product locklab-bench
 	@Benchmarks/run "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
 
 format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Database Tests Plugins
+	$(SWIFT) format --in-place --recursive Package.swift Sources Database Tests Plugins Benchmarks
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Database Tests Plugins
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Database Tests Plugins Benchmarks

@@ -5,7 +5,8 @@ let ours: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 /// For the machine and the search, whose every instruction and state goes through class properties:
 /// run-time exclusivity checks cost a third of their time (docs/decisions/0003-exclusivity.md).
-let hot: [SwiftSetting] = ours + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+let hot: [SwiftSetting] =
+  ours + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 let package = Package(
   name: "locklab",
@@ -49,6 +50,14 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources/reference.yml")],
       swiftSettings: ours),
+    // Not among the products: `make bench` builds and runs it.
+    .executableTarget(
+      name: "locklab-bench",
+      dependencies: [
+        "Emulator", "KernelCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Bench", swiftSettings: ours),
     .testTarget(
       name: "EmulatorTests", dependencies: ["Emulator"], exclude: ["Images"], swiftSettings: ours),
     .testTarget(

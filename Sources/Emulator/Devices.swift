@@ -164,7 +164,7 @@ extension Machine {
       if value & 1 != 0 { return notModelled("reset through port 0x92") }
       setDeviceWord(
         .systemControl, deviceWord(.systemControl) & ~0xFF00 | UInt64(value) << 8)
-    case 0xE9: if !memory.observed { debugOutput.append(value) }
+    case 0xE9: if keepsOutput { debugOutput.append(value) }
     case 0x3D4: setDeviceWord(.videoIndex, UInt64(value & 0x1F))
     case 0x3D5: writeVideoRegister(value)
     case 0x3F8...0x3FF: writeSerial(port, value)

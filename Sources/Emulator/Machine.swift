@@ -31,8 +31,10 @@ public final class Machine {
   /// wants; a search turns it off and raises lines itself.
   public var timersRun = true
 
-  /// Everything the guest sent to COM1 in plain runs; output only, never read back, not part of the
-  /// state.
+  /// Whether output is kept: a search, which sends the same bytes over and over, does not want it.
+  public var keepsOutput = true
+
+  /// Everything the guest sent to COM1; output only, never read back, not part of the state.
   public var serialOutput: [UInt8] = []
 
   /// Everything the guest wrote to port 0xE9; like `serialOutput`, not part of the state.

@@ -142,7 +142,7 @@ extension Machine {
         if serial.isLoopback {
           _ = receive(&serial, value)
         } else {
-          if !memory.observed { serialOutput.append(value) }
+          if keepsOutput { serialOutput.append(value) }
         }
         // The line falls while the byte is in the transmitter, and rises again at once.
         serial.transmitterEmptied = false

@@ -20,7 +20,7 @@ extension Machine {
     // What lies between the stack pointer (and what one instruction may push below it) and the
     // end of this context's part of its stack is this context's alone by the stack's discipline.
     let live = cores[cpu].words[CPU.Register.sp] &- 64
-    let ownStack = linear &- live < max(observation.stackTop, live) &- live
+    let ownStack = linear >= live && linear < observation.stackTop
     let mine = ownStack ? Shadow.stack : observation.owner << Shadow.ownerShift
     var i = 0
     while i < count {

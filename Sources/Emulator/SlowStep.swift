@@ -82,8 +82,30 @@ extension Machine {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .stop(.shutdown) }
       if event.kind != .none { return .stop(.event) }
       noteStackPointer(cpu)
+      return .boundary
     }
-    return .boundary
+    return needsBoundary(cpu, op) ? .boundary : .jumped
+  }
+
+  /// Whether something that is looked at only between slices may be due after a system instruction
+  /// of a plain run. Not after those that entries and locks of kernels consist of: instructions that
+  /// only read the flags, turn interrupts off, or save and load data segments other than SS.
+  private func needsBoundary(_ cpu: Int, _ op: Op) -> Bool {
+    let core = cores + cpu
+    if !memory.watchedWrites.isEmpty { return true }
+    switch ZydisMnemonic(UInt32(op.pointee.mnemonic)) {
+    case ZYDIS_MNEMONIC_CLI, ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD: return false
+    case ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD:
+      return core.pointee.words[CPU.Word.rflags] & (CPU.Flag.if | CPU.Flag.tf) != 0
+    case ZYDIS_MNEMONIC_MOV, ZYDIS_MNEMONIC_PUSH, ZYDIS_MNEMONIC_POP:
+      if op.pointee.form == .fromSegment { return false }
+      guard op.pointee.form == .toSegment, op.pointee.reg != CPU.Segment.ss else { return true }
+      if op.pointee.reg >= CPU.Segment.fs { return false }
+      let mode = core.pointee.mode
+      selectMode(cpu)
+      return core.pointee.mode != mode
+    default: return true
+    }
   }
 
   /// Whether the stack pointer moved so far that it may be on another stack now. (LEAVE and MOV SP,BP

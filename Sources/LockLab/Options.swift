@@ -64,7 +64,8 @@ struct JobOptions: ParsableArguments {
 
 /// How scenarios are explored.
 struct ExplorationFlags: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads that explore.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Threads that explore; this version uses one.", valueName: "n"))
   var workers = 1
 
   @Option(

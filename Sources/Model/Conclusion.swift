@@ -91,8 +91,11 @@ extension Explorer {
     for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
       let identity = world.identity(of: candidate.violation)
       if seen.contains(identity) { continue }
-      if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule { continue }
-      let choices = place.state == Explorer.sink ? [] : paths.choices(to: place.state) + [place.choice]
+      if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule {
+        continue
+      }
+      let choices =
+        place.state == Explorer.sink ? [] : paths.choices(to: place.state) + [place.choice]
       if let c = evidence(choices, violation: candidate.violation) {
         seen.insert(identity)
         perRule[candidate.violation.rule, default: 0] += 1

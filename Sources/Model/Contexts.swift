@@ -27,6 +27,15 @@ extension World {
     return !endsNow
   }
 
+  /// Takes up an interrupt that was delivered outside a run.
+  /// - Returns: false when a rule found broken ends the execution.
+  func takeDelivery() -> Bool {
+    // The delivery itself can end in a triple fault; the event then is of no delivery that was made.
+    guard cpu[CPU.Word.activity] == CPU.Activity.shutdown else { return handleEvent() }
+    happen(Happening(.shutdown, rip: cpu.rip))
+    return false
+  }
+
   private static let vectorsWithErrorCode: Set<Int> = [8, 10, 11, 12, 13, 14, 17, 21, 29, 30]
 
   private func entered(_ event: Event) {
@@ -49,7 +58,7 @@ extension World {
       strand: strand, interruptedSP: event.oldSP,
       registers: asynchronous
         ? registerHash(rip: event.rip, sp: event.oldSP, flags: event.oldFlags) : 0,
-      interruptedIP: event.rip, incomplete: !completeHooks.isEmpty)
+      interruptedIP: event.rip, incomplete: knowsEntry)
     var h = Happening(.entered, rip: event.rip)
     h.activation = activation
     h.event = event
@@ -208,23 +217,23 @@ extension World {
   /// - Returns: false when a rule found broken ends the execution.
   func passHooks() -> Bool {
     let rip = cpu.rip
-    guard mayHaveHook(rip) else { return true }
-    if returnHooks.contains(rip) { lockCallReturned(to: rip) }
-    if let d = acquireHooks[rip] { lockCalled(d, kind: .acquire, rip: rip) }
-    if let d = tryHooks[rip] { lockCalled(d, kind: .tryAcquire, rip: rip) }
-    if let d = releaseHooks[rip] { lockCalled(d, kind: .release, rip: rip) }
-    if completeHooks.contains(rip) {
+    guard mayHaveHook(rip), let site = hookSites[rip] else { return true }
+    if site.isReturn { lockCallReturned(to: rip) }
+    if let d = site.acquire { lockCalled(d, kind: .acquire, rip: rip) }
+    if let d = site.tryAcquire { lockCalled(d, kind: .tryAcquire, rip: rip) }
+    if let d = site.release { lockCalled(d, kind: .release, rip: rip) }
+    if site.completesEntry {
       updateInnermostActivation { $0.incomplete = false }
       happen(Happening(.entryComplete, rip: rip))
     }
-    if exitHooks.contains(rip) {
+    if site.beginsExit {
       updateInnermostActivation { $0.leaving = true }
       happen(Happening(.exitBegins, rip: rip))
     }
-    if switchHooks.contains(rip) { happen(Happening(.switching, rip: rip)) }
-    if assertionHooks.contains(rip) { happen(Happening(.assertion, rip: rip)) }
-    if panicHooks.contains(rip) { happen(Happening(.panic, rip: rip)) }
-    if endHooks.contains(rip) {
+    if site.switches { happen(Happening(.switching, rip: rip)) }
+    if site.isAssertion { happen(Happening(.assertion, rip: rip)) }
+    if site.isPanic { happen(Happening(.panic, rip: rip)) }
+    if site.ends {
       let s = strand
       forgetActivations { $0.strand == s }
     }
@@ -252,9 +261,8 @@ extension World {
     let lock = argument(d.lockArgument)
     let returnAddress =
       machine.peek(cpuIndex, linear: cpu.rsp, size: Int(slot)) ?? 0
-    if !returnHooks.contains(returnAddress) {
-      returnHooks.insert(returnAddress)
-      setHook(returnAddress)
+    if hookSites[returnAddress]?.isReturn != true {
+      hook(returnAddress) { $0.isReturn = true }
       machine.observation.newlyShared += 1
     }
     let enabled = cpu.interruptsEnabled

@@ -37,7 +37,8 @@ struct Diagnosis {
     if reads.changed && failure != .spinning {
       return Result(
         identity: identity("livelock", [], [rip]),
-        title: "the kernel runs for ever at \(names.site(rip)) and never comes to user code or idling")
+        title:
+          "the kernel runs for ever at \(names.site(rip)) and never comes to user code or idling")
     }
     let strand = world.strand
     let depth = world.depth
@@ -55,12 +56,14 @@ struct Diagnosis {
         let site = heldLocks().first { $0.address == own.linear }!.site
         return Result(
           identity: identity("deadlock", [own.linear], [site, waitSite()]),
-          title: "\(names.site(waitSite())) waits for \(names.lock(own.linear)), which the same code holds since \(names.site(site))"
+          title:
+            "\(names.site(waitSite())) waits for \(names.lock(own.linear)), which the same code holds since \(names.site(site))"
         )
       }
       return Result(
         identity: identity("deadlock", [], [rip]),
-        title: "the CPU loops for ever with IF=\(world.cpu.interruptsEnabled ? 1 : 0) at \(names.site(rip)), and nothing it reads can change"
+        title:
+          "the CPU loops for ever with IF=\(world.cpu.interruptsEnabled ? 1 : 0) at \(names.site(rip)), and nothing it reads can change"
       )
     }
     let lock = access.linear
@@ -74,10 +77,14 @@ struct Diagnosis {
         "\(names.vector(mine.vector, kind: mine.kind)), arriving at \(names.site(mine.interruptedIP)), waits for \(names.lock(lock)) at \(names.site(wait)), held by the code it interrupted since \(names.site(takenAt))"
       if mine.kind != .nmi,
         let on = enabledAt[Trace.Level(strand: strand, depth: depth - 1)]
-      { title += ", with IF=1 since \(names.site(on))" }
+      {
+        title += ", with IF=1 since \(names.site(on))"
+      }
       return Result(
         identity: identity(rule, [lock], [takenAt, wait]), title: title,
-        waiters: ["\(names.vector(mine.vector, kind: mine.kind)) waits for \(world.lockName(lock)) at \(names.site(wait))"])
+        waiters: [
+          "\(names.vector(mine.vector, kind: mine.kind)) waits for \(world.lockName(lock)) at \(names.site(wait))"
+        ])
     }
     let title =
       "\(mine.map { names.vector($0.vector, kind: $0.kind) } ?? "a task") waits at \(names.site(wait)) for \(names.lock(lock)), held since \(names.site(takenAt)) by a task of the same CPU that was preempted"

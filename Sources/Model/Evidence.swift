@@ -52,7 +52,8 @@ extension Explorer {
       title = violation.rule
     }
     let c = Counterexample(
-      rule: violation.rule, title: title, identity: world.identity(of: violation), schedule: schedule,
+      rule: violation.rule, title: title, identity: world.identity(of: violation),
+      schedule: schedule,
       injected: schedule.steps.compactMap { $0.raise.map { scenario.sources[$0].name } })
     return prove(c)
   }

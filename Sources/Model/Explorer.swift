@@ -107,7 +107,8 @@ public final class Explorer {
       } else if let limit = options.timeLimit, progress.seconds > limit {
         cut = "The time limit of \(limit) s was reached after \(table.count) states."
       } else if bytes > options.memoryLimit {
-        cut = "The memory limit of \(options.memoryLimit) bytes was reached after \(table.count) states."
+        cut =
+          "The memory limit of \(options.memoryLimit) bytes was reached after \(table.count) states."
       }
       if clock.now - lastReport > .milliseconds(100) {
         lastReport = clock.now
@@ -185,7 +186,9 @@ public final class Explorer {
     }
     guard certain else { return false }
     if firstBrokenAt == nil { firstBrokenAt = table.count }
-    guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else { return false }
+    guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else {
+      return false
+    }
     cut =
       "The search ended \(table.count - (firstBrokenAt ?? 0)) states after the first broken rule; others may be broken too."
     return true
@@ -219,7 +222,8 @@ public final class Explorer {
     if pass > 1 && deadStackRead {
       world.reductions.remove(.stack)
       notes.append(
-        "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario.")
+        "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario."
+      )
     }
     if pass > 1 && victimRead {
       world.reductions.remove(.fuse)
@@ -325,7 +329,8 @@ public final class Explorer {
       let base = baseCPUs[c]
       for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
         words.append(
-          DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i]))
+          DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i])
+        )
       }
     }
     savedWords += words.count
@@ -343,7 +348,9 @@ public final class Explorer {
       while n > 0 && words[n - 1].number >= Explorer.cpuWords { n -= 1 }
       world.memory.restore(UnsafeBufferPointer(rebasing: words[..<n]))
       for (cpu, base) in zip(world.machine.cpus, baseCPUs) {
-        base.withUnsafeBufferPointer { cpu.words.update(from: $0.baseAddress!, count: CPU.wordCount) }
+        base.withUnsafeBufferPointer {
+          cpu.words.update(from: $0.baseAddress!, count: CPU.wordCount)
+        }
       }
       for w in words[n...] {
         let number = Int(w.number & 0xFFFF)

@@ -70,10 +70,15 @@ struct Violation: Hashable {
   var onlyIfHandlerTakes: UInt64?
   /// Further numbers for the title.
   var details: [UInt64] = []
+  /// How many of the sites make the defect what it is; the others are where it showed.
+  var identitySites: Int
+  /// What else makes it what it is: a vector, a stack.
+  var tags: [String]
 
   init(
     _ rule: String, sites: [UInt64], locks: [UInt64] = [], endsPath: Bool = false,
-    onlyIfHandlerTakes: UInt64? = nil, details: [UInt64] = []
+    onlyIfHandlerTakes: UInt64? = nil, details: [UInt64] = [], identitySites: Int = .max,
+    tags: [String] = []
   ) {
     self.rule = rule
     self.sites = sites
@@ -81,6 +86,8 @@ struct Violation: Hashable {
     self.endsPath = endsPath
     self.onlyIfHandlerTakes = onlyIfHandlerTakes
     self.details = details
+    self.identitySites = identitySites
+    self.tags = tags
   }
 }
 

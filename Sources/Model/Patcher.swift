@@ -13,7 +13,8 @@ enum Patcher {
         let near = nearestNames(to: patch.symbol, among: image.symbols.symbolNames)
         let hint = near.isEmpty ? "" : "; similar names: " + near.joined(separator: ", ")
         throw ScenarioError(
-          "scenario `\(scenario)`: patch: image `\(image.name)` has no symbol `\(patch.symbol)`\(hint)")
+          "scenario `\(scenario)`: patch: image `\(image.name)` has no symbol `\(patch.symbol)`\(hint)"
+        )
       }
       let (address, length) = try find(
         patch, from: symbol.address, size: symbol.size, scenario, image, machine)
@@ -21,7 +22,8 @@ enum Patcher {
       if case .replace(let new) = patch.action { bytes = new }
       guard bytes.count <= length else {
         throw ScenarioError(
-          "scenario `\(scenario)`: patch of `\(patch.symbol)`: \(bytes.count) bytes do not fit into the \(length) of `\(patch.instruction)`")
+          "scenario `\(scenario)`: patch of `\(patch.symbol)`: \(bytes.count) bytes do not fit into the \(length) of `\(patch.instruction)`"
+        )
       }
       bytes += Array(repeating: nop, count: length - bytes.count)
       guard let physical = image.elf.physical(ofVirtual: address) else { continue }

@@ -74,7 +74,7 @@ final class Replayer {
         }
         world.inject(source)
         if world.machine.pollInterrupts(world.cpuIndex) {
-          _ = world.handleEvent()
+          _ = world.takeDelivery()
           if found(wanted) { return nil }
         }
       }
@@ -146,7 +146,7 @@ final class Replayer {
     if world.cpu[CPU.Word.activity] == CPU.Activity.halted {
       world.happen(Happening(.halted, rip: world.cpu.rip))
     }
-    if world.machine.pollInterrupts(world.cpuIndex) { _ = world.handleEvent() }
+    if world.machine.pollInterrupts(world.cpuIndex) { _ = world.takeDelivery() }
     _ = world.passHooks()
     world.configureForReplay()
     if world.cpu[CPU.Word.activity] == CPU.Activity.shutdown {

@@ -7,6 +7,8 @@ public struct RuleInfo: Sendable, Equatable {
   public var summary: String
   /// How it comes about, what it leads to, how kernels avoid it.
   public var explanation: String
+  /// Whether this version judges the rule; the others are described, and found by nobody yet.
+  public var isChecked: Bool { RuleCatalogue.checked.contains(name) }
   /// The rule says nothing unless the job names the functions that acquire and release locks.
   public var needsLocks: Bool
 
@@ -32,6 +34,9 @@ public struct RuleInfo: Sendable, Equatable {
 /// Every rule that LockLab knows, in the order in which they are explained.
 public enum RuleCatalogue {
   public static let all: [RuleInfo] = locks + deadlocks + stacks + entry + data
+
+  /// Names of the rules that this version judges.
+  public static let checked: Set<String> = RuleBook.names.union(Progress.rules)
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

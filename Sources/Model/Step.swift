@@ -39,7 +39,8 @@ extension World {
     } else {
       inject(choice - 1)
       if machine.pollInterrupts(cpuIndex) {
-        if !handleEvent() { return .ended }
+        if !takeDelivery() { return .ended }
+        if obstacle != nil { return .obstacle }
       } else {
         // Latched, to be taken later: the CPU stands where it stood.
         let choices = available()

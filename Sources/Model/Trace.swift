@@ -40,6 +40,7 @@ final class Trace {
       failure == nil && v.rule == c.rule && world.identity(of: v) == c.identity
     }
     takeUpAccesses()
+    let end = replayer.steps
     if let failure {
       let diagnosis = Diagnosis(
         world: world, failure: failure, writers: writers, enabledAt: enabledAt)
@@ -50,6 +51,8 @@ final class Trace {
       result.waiters = found.waiters
     }
     add(.violation, at: world.cpu.rip, result.title)
+    // The diagnosis may have run on a little, to see what a loop reads.
+    events[events.count - 1].step = end
     result.events = events
     result.stacks = stacks()
     for held in heldLocks() {
@@ -151,7 +154,7 @@ final class Trace {
   // MARK: Names of contexts
 
   private func laneOfEntry(_ a: Activation) -> String {
-    let stack = stackName(a.strand)
+    let stack = world.stackName(a.strand)
     return a.isAsynchronous
       ? "\(world.vectorName(a.vector, kind: a.kind)) on \(stack)"
       : "\(world.vectorName(a.vector, kind: a.kind)) on \(stack)"
@@ -165,18 +168,12 @@ final class Trace {
       return laneOfEntry(asynchronous[asynchronous.count - depth])
     }
     if let call = innermost.last(where: { !$0.isAsynchronous }) { return laneOfEntry(call) }
-    return "kernel on \(stackName(strand))"
+    return "kernel on \(world.stackName(strand))"
   }
 
   private func userStack() -> String {
     guard world.cpu.cpl == 3 else { return "" }
-    return " on " + stackName(world.cpu.rsp)
-  }
-
-  private func stackName(_ top: UInt64) -> String {
-    if let s = world.stacks.first(where: { $0.low < top && top <= $0.high }) { return s.name }
-    if let s = world.image.symbols.symbol(containing: top &- 1) { return s.name }
-    return "stack 0x" + String(top, radix: 16)
+    return " on " + world.stackName(world.cpu.rsp)
   }
 
   // MARK: Stacks
@@ -245,7 +242,9 @@ extension World {
   /// Whether the instruction before `address` is a CALL within a known function.
   func isReturnAddress(_ address: UInt64) -> Bool {
     guard address > 8, image.symbols.symbol(containing: address - 1) != nil else { return false }
-    func byte(_ back: UInt64) -> UInt64 { machine.peek(cpuIndex, linear: address - back, size: 1) ?? 0 }
+    func byte(_ back: UInt64) -> UInt64 {
+      machine.peek(cpuIndex, linear: address - back, size: 1) ?? 0
+    }
     // CALL rel32 is E8; CALL r/m is FF /2, two to seven bytes long. Intel SDM Vol. 2A, CALL.
     if byte(5) == 0xE8 { return true }
     for length in UInt64(2)...7 where byte(length) == 0xFF && byte(length - 1) >> 3 & 7 == 2 {

@@ -32,24 +32,19 @@ final class World {
   var tracer: ((Happening) -> Void)?
 
   // Resolved from the scenario.
-  var acquireHooks: [UInt64: Int] = [:]
-  var tryHooks: [UInt64: Int] = [:]
-  var releaseHooks: [UInt64: Int] = [:]
-  var endHooks: Set<UInt64> = []
-  var assertionHooks: Set<UInt64> = []
-  var panicHooks: Set<UInt64> = []
-  var completeHooks: Set<UInt64> = []
-  var exitHooks: Set<UInt64> = []
-  var switchHooks: Set<UInt64> = []
-  var returnHooks: Set<UInt64> = []
-  /// Whether there is a source of NMIs.
-  let hasNMI: Bool
+  /// What is to be done where, by address.
+  var hookSites: [UInt64: HookSite] = [:]
+  /// Whether the job says where an entry is complete.
+  var knowsEntry = false
   /// Every hook, for the quick question whether there is one.
   let hookFilter: UnsafeMutablePointer<UInt64>
   static let hookFilterBits: UInt64 = 1 << 14
   var stacks: [(name: String, low: UInt64, high: UInt64)] = []
   var ignored: [(address: UInt64, size: Int)] = []
   var handedOver: Set<UInt64> = []
+
+  /// Whether there is a source that IF does not stop.
+  let hasNMI: Bool
 
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
@@ -84,8 +79,8 @@ final class World {
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
-    hasNMI = scenario.sources.contains(where: \.nmi)
     book = RuleBook()
+    hasNMI = scenario.sources.contains(where: \.nmi)
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
     hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
@@ -106,8 +101,8 @@ final class World {
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
-    hasNMI = scenario.sources.contains(where: \.nmi)
     book = RuleBook()
+    hasNMI = scenario.sources.contains(where: \.nmi)
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
     hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
@@ -122,8 +117,10 @@ final class World {
     hookFilter.deallocate()
   }
 
-  func setHook(_ address: UInt64) {
-    machine.setHook(linear: address)
+  func hook(_ address: UInt64, _ change: (inout HookSite) -> Void) {
+    change(&hookSites[address, default: HookSite()])
+    // Plain runs stop at hooks for good: during the boot there are none but the start.
+    if memory.observed { machine.setHook(linear: address) }
     let bit = World.hookBit(address)
     hookFilter[Int(bit >> 6)] |= 1 << (bit & 63)
   }
@@ -156,27 +153,36 @@ final class World {
 
   private func resolve() throws {
     guard scenario.cpus == 1 else {
-      throw ScenarioError("scenario `\(scenario.name)`: \(scenario.cpus) CPUs; this version runs one")
+      throw ScenarioError(
+        "scenario `\(scenario.name)`: \(scenario.cpus) CPUs; this version runs one")
     }
     guard scenario.invariants.isEmpty else {
-      throw ScenarioError("scenario `\(scenario.name)`: invariants are not supported by this version")
+      throw ScenarioError(
+        "scenario `\(scenario.name)`: invariants are not supported by this version")
     }
     guard scenario.sources.count <= 16 else {
       throw ScenarioError("scenario `\(scenario.name)`: more than 16 sources")
     }
     for (i, lock) in scenario.locks.enumerated() {
-      for f in lock.acquire { acquireHooks[try address(of: f, for: "acquire")] = i }
-      for f in lock.tryAcquire { tryHooks[try address(of: f, for: "try-acquire")] = i }
-      for f in lock.release { releaseHooks[try address(of: f, for: "release")] = i }
+      for f in lock.acquire { hook(try address(of: f, for: "acquire")) { $0.acquire = i } }
+      for f in lock.tryAcquire {
+        hook(try address(of: f, for: "try-acquire")) { $0.tryAcquire = i }
+      }
+      for f in lock.release { hook(try address(of: f, for: "release")) { $0.release = i } }
       for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
     }
-    for f in scenario.ends { endHooks.insert(try address(of: f, for: "ends")) }
-    for f in scenario.assertions { assertionHooks.insert(try address(of: f, for: "assertions")) }
-    for f in scenario.panics { panicHooks.insert(try address(of: f, for: "panics")) }
-    for f in scenario.switches { switchHooks.insert(try address(of: f, for: "switches")) }
+    for f in scenario.ends { hook(try address(of: f, for: "ends")) { $0.ends = true } }
+    for f in scenario.assertions {
+      hook(try address(of: f, for: "assertions")) { $0.isAssertion = true }
+    }
+    for f in scenario.panics { hook(try address(of: f, for: "panics")) { $0.isPanic = true } }
+    for f in scenario.switches { hook(try address(of: f, for: "switches")) { $0.switches = true } }
     if let entry = scenario.entry {
-      for f in entry.complete { completeHooks.insert(try address(of: f, for: "entry")) }
-      for f in entry.exit { exitHooks.insert(try address(of: f, for: "exit")) }
+      knowsEntry = !entry.complete.isEmpty
+      for f in entry.complete {
+        hook(try address(of: f, for: "entry")) { $0.completesEntry = true }
+      }
+      for f in entry.exit { hook(try address(of: f, for: "exit")) { $0.beginsExit = true } }
     }
     for s in scenario.stacks {
       let low = try address(of: s.symbol, for: "stacks")
@@ -251,6 +257,7 @@ final class World {
     installHooks()
     memory.setBase()
     machine.observation.stopAtShared = true
+    machine.keepsOutput = false
     for index in machine.cpus.indices {
       cpuIndex = index
       ghost[Ghost.Layout.strand + index] = cpu.cpl == 3 ? userStrand() : cpu.rsp
@@ -262,14 +269,7 @@ final class World {
   }
 
   private func installHooks() {
-    for hooks in [acquireHooks.keys, tryHooks.keys, releaseHooks.keys] {
-      for a in hooks { setHook(a) }
-    }
-    for hooks in [
-      endHooks, assertionHooks, panicHooks, completeHooks, exitHooks, switchHooks, returnHooks,
-    ] {
-      for a in hooks { setHook(a) }
-    }
+    for a in hookSites.keys { machine.setHook(linear: a) }
   }
 
   // MARK: Strands
@@ -286,7 +286,8 @@ final class World {
 
   func userStrand() -> UInt64 {
     let top = machine.readTSSStack(cpuIndex)
-    let h = (top &* 0x9E37_79B9_7F4A_7C15) ^ (cpu.rsp >> 8) &* 0xD6E8_FEB8_6659_FD93
+    let h =
+      (top &* 0x9E37_79B9_7F4A_7C15) ^ (cpu.rsp >> 8) &* 0xD6E8_FEB8_6659_FD93
       ^ cpu[CPU.Word.cr3] &* 0xA076_1D64_78BD_642F
     return World.userStrandBit | h >> 1
   }
@@ -337,6 +338,13 @@ final class World {
     }
   }
 
+  /// The stack that ends at `top`: the job's, or whatever object of the image lies there.
+  func stackName(_ top: UInt64) -> String {
+    if let s = stacks.first(where: { $0.low < top && top <= $0.high }) { return s.name }
+    if let s = image.symbols.symbol(containing: top &- 1) { return s.name }
+    return "stack 0x" + String(top, radix: 16)
+  }
+
   func function(_ address: UInt64) -> String {
     image.symbols.symbol(containing: address)?.name ?? "0x" + String(address, radix: 16)
   }
@@ -344,7 +352,7 @@ final class World {
   func identity(of v: Violation) -> Counterexample.Identity {
     Counterexample.Identity(
       rule: v.rule, lockClasses: v.locks.map { lockName($0) },
-      functions: v.sites.map { function($0) })
+      functions: v.sites.prefix(v.identitySites).map { function($0) } + v.tags)
   }
 
   func report(_ violation: Violation) {
@@ -384,4 +392,20 @@ func nearestNames(to name: String, among names: [String]) -> [String] {
   return names.filter { abs($0.utf8.count - wanted.count) <= 3 }
     .map { (distance(wanted, Array($0.utf8)), $0) }
     .filter { $0.0 <= 3 }.sorted { $0 < $1 }.prefix(3).map(\.1)
+}
+
+/// What the checker does before the instruction at an address is executed.
+struct HookSite {
+  /// Index of the lock discipline whose acquire, try-acquire or release begins here.
+  var acquire: Int?
+  var tryAcquire: Int?
+  var release: Int?
+  /// Lock operations come back to here.
+  var isReturn = false
+  var ends = false
+  var isAssertion = false
+  var isPanic = false
+  var completesEntry = false
+  var beginsExit = false
+  var switches = false
 }

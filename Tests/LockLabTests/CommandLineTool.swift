@@ -67,7 +67,9 @@ final class Workshop {
     try run(process(arguments, environment: environment))
   }
 
-  func run(_ process: Process, whenStarted: (Process) -> Void = { _ in }) throws -> Outcome {
+  func run(
+    _ process: Process, limit: Double = 120, whenStarted: (Process) -> Void = { _ in }
+  ) throws -> Outcome {
     let output = folder.appendingPathComponent("output-\(UUID().uuidString)")
     let errors = folder.appendingPathComponent("errors-\(UUID().uuidString)")
     for file in [output, errors] { try Data().write(to: file) }
@@ -76,7 +78,7 @@ final class Workshop {
     try process.run()
     // A test never waits for ever.
     let watchdog = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
-    DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: watchdog)
+    DispatchQueue.global().asyncAfter(deadline: .now() + limit, execute: watchdog)
     whenStarted(process)
     process.waitUntilExit()
     watchdog.cancel()

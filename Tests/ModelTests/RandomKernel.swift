@@ -31,7 +31,8 @@ struct RandomKernel {
       case .interruptsOff: return "cli"
       case .interruptsOn: return "sti"
       case .locked(let l, let body, let restore):
-        return "lock\(l) { \(body.map(\.description).joined(separator: "; ")) }\(restore ? "" : " wrongly")"
+        let text = body.map(\.description).joined(separator: "; ")
+        return "lock\(l) { \(text) }" + (restore ? "" : " wrongly")
       case .unsafeLocked(let l, let body):
         return "unsafe lock\(l) { \(body.map(\.description).joined(separator: "; ")) }"
       case .ifZero(let v, let body):

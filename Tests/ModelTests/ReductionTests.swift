@@ -82,7 +82,8 @@ import Testing
         if reduced != plain { return }
       }
     }
-    print("random kernels \(count) from seed \(first): rules broken \(broken.sorted { $0.key < $1.key })")
+    let summary = broken.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    print("random kernels \(count) from seed \(first): \(summary.joined(separator: ", "))")
     // A generator that breaks nothing would prove nothing.
     if count >= 500 {
       #expect(broken.count >= 4, "the random kernels break only \(broken)")

@@ -15,9 +15,11 @@ func kernelMain(_ magic: UInt32, _ information: UnsafeRawPointer) -> Never {
   setUpConsole()
   segments_load()
   setUpGates()
+  // Devices that answer by raising their lines while they are set up come before the interrupt
+  // controllers, whose initialization forgets such requests.
+  setUpInputController()
   setUpInterruptController()
   setUpTimer()
-  setUpInputController()
 
   let options = BootOptions(commandLine(magic, information))
   leavesEmulator = options.value(of: "exit") != nil

@@ -241,10 +241,13 @@ struct ScenarioReader {
 
   private static func ruleName(_ node: JobNode) throws -> String {
     let name = try node.text()
-    guard RuleCatalogue.info(name) != nil else {
+    guard let rule = RuleCatalogue.info(name) else {
       let hint = Suggestion.hint(for: name, among: RuleCatalogue.all.map(\.name))
       throw node.error(
         "there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")
+    }
+    guard rule.isChecked else {
+      throw node.error("this version does not check the rule '\(name)'; nothing could meet this")
     }
     return name
   }

@@ -40,12 +40,13 @@ struct ScenarioTable {
       + (expected.isEmpty ? "clean" : expected.joined(separator: ", ")) + ")"
   }
 
-  /// Notes below a row: only where something is open or wrong.
+  /// Notes below a row: under which bound a verdict holds, what was assumed, what is open or wrong.
   func notes(_ result: ScenarioResult) -> [String] {
-    guard result.verdict == .inconclusive || result.verdict == .error || !result.met else {
-      return []
+    var notes = result.notes
+    if let bound = result.scenario.maxInterrupts {
+      notes.insert("Explored with at most \(bound) interrupts in all.", at: 0)
     }
-    return result.notes.flatMap { note in
+    return notes.flatMap { note in
       printable(note).wrapped(to: max(terminal.width - 6, 30)).enumerated().map { index, line in
         "     " + terminal.styled(line, .dim)
       }

@@ -8,7 +8,7 @@ struct Replay: ParsableCommand {
     abstract: "Run a counterexample's schedule again and say whether the same rule breaks.",
     discussion: """
       Takes the image from where it was when the counterexample was found, or the one that --image \
-      names. Ends with 0 if the same rule breaks at the same step, with 1 if not.
+      names. Ends with 0 if the same rule breaks, at the same step or another, with 1 if not.
 
       EXAMPLES
         locklab replay 3

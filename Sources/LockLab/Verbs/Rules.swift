@@ -20,6 +20,7 @@ struct Rules: ParsableCommand {
     var summary: String
     var explanation: String
     var needsLocks: Bool
+    var checked: Bool
   }
 
   func run() throws {
@@ -29,7 +30,8 @@ struct Rules: ParsableCommand {
       return try show(
         Entry(
           name: mechanism.name, group: "Mechanisms", summary: mechanism.summary,
-          explanation: mechanism.explanation, needsLocks: false))
+          explanation: mechanism.explanation, needsLocks: false,
+          checked: true))
     }
     let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
     let hint = Suggestion.hint(for: name, among: names)
@@ -40,7 +42,8 @@ struct Rules: ParsableCommand {
   private func entry(_ rule: RuleInfo) -> Entry {
     Entry(
       name: rule.name, group: rule.group.rawValue, summary: rule.summary,
-      explanation: rule.explanation, needsLocks: rule.needsLocks)
+      explanation: rule.explanation, needsLocks: rule.needsLocks,
+      checked: rule.isChecked)
   }
 
   private func explain(_ rule: RuleInfo) throws { try show(entry(rule)) }
@@ -51,6 +54,10 @@ struct Rules: ParsableCommand {
     print(terminal.styled(entry.name, .bold) + ": " + entry.summary)
     print("")
     for line in entry.explanation.wrapped(to: min(terminal.width, 80)) { print(line) }
+    if !entry.checked {
+      print("")
+      print("This version does not check it: a job cannot expect it.")
+    }
     if entry.needsLocks {
       print("")
       print("Needs to know which functions are locks: `locks` in the job file.")
@@ -64,10 +71,12 @@ struct Rules: ParsableCommand {
     for group in RuleInfo.Group.allCases {
       print(terminal.styled(group.rawValue, .bold))
       for rule in RuleCatalogue.all where rule.group == group {
-        print("  \(rule.name.padded(to: width)) \(rule.needsLocks ? "L" : " ")  \(rule.summary)")
+        let mark = (rule.needsLocks ? "L" : " ") + (rule.isChecked ? " " : "-")
+        print("  \(rule.name.padded(to: width)) \(mark)  \(rule.summary)")
       }
       print("")
     }
-    print("L: needs to know which functions are locks. `locklab rules NAME` explains one.")
+    print("L: needs to know which functions are locks. -: described, not checked by this version.")
+    print("`locklab rules NAME` explains one.")
   }
 }

@@ -13,12 +13,13 @@ final class ContextCorrupted: Rule {
     if now != a.registers {
       world.report(
         Violation(
-          Self.name, sites: [a.interruptedIP, h.rip], endsPath: true, details: [UInt64(a.vector)]))
+          Self.name, sites: [h.rip, a.interruptedIP], endsPath: true, details: [UInt64(a.vector)],
+          identitySites: 1))
     }
   }
 
   func title(_ v: Violation, names: Names) -> String {
-    "the code interrupted at \(names.site(v.sites[0])) by \(names.vector(Int(v.details[0]), kind: .interrupt)) "
-      + "resumes with other registers than it had (the return is at \(names.site(v.sites[1])))"
+    "the code interrupted at \(names.site(v.sites[1])) by \(names.vector(Int(v.details[0]), kind: .interrupt)) "
+      + "resumes with other registers than it had (the return is at \(names.site(v.sites[0])))"
   }
 }

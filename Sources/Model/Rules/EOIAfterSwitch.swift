@@ -11,7 +11,8 @@ final class EOIAfterSwitch: Rule {
       world.report(
         Violation(
           Self.name, sites: [h.rip, a.interruptedIP], endsPath: true,
-          details: [UInt64(a.vector), UInt64(line)]))
+          details: [UInt64(a.vector), UInt64(line)], identitySites: 1, tags: ["vector \(a.vector)"])
+      )
       return
     }
   }

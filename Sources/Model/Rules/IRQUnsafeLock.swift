@@ -18,7 +18,8 @@ final class IRQUnsafeLock: Rule {
 
   func title(_ v: Violation, names: Names) -> String {
     let handler = names.world.handlerLocks[v.locks[0]].map { " at \(names.site($0))" } ?? ""
-    return "\(names.lock(v.locks[0])) is taken with interrupts on at \(names.site(v.sites[0])), and a "
+    return
+      "\(names.lock(v.locks[0])) is taken with interrupts on at \(names.site(v.sites[0])), and a "
       + "handler takes it\(handler)"
   }
 }

@@ -6,7 +6,7 @@ final class InterruptsOnTooEarly: Rule {
   let interests: [Happening.Kind] = [.entered, .interruptFlag, .exitBegins]
 
   func observe(_ h: Happening, in world: World) {
-    guard !world.completeHooks.isEmpty, world.cpu.cpl == 0, world.cpu.interruptsEnabled else {
+    guard world.knowsEntry, world.cpu.cpl == 0, world.cpu.interruptsEnabled else {
       return
     }
     if h.kind == .entered {
@@ -29,7 +29,8 @@ final class InterruptsOnTooEarly: Rule {
 
   func title(_ v: Violation, names: Names) -> String {
     if v.details[0] == 1 {
-      return "vector \(v.details[2]) enters \(names.site(v.sites[0])) with IF=1: its gate is not an "
+      return
+        "vector \(v.details[2]) enters \(names.site(v.sites[0])) with IF=1: its gate is not an "
         + "interrupt gate, and nothing is saved yet"
     }
     return v.details[1] == 1

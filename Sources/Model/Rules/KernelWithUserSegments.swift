@@ -23,7 +23,8 @@ final class KernelWithUserSegments: Rule {
   func title(_ v: Violation, names: Names) -> String {
     let register = v.details[0] == UInt64(CPU.Segment.ds) ? "DS" : "ES"
     let state = v.details[2] == 1 ? "the entry is complete" : "ring 0 runs with IF=1"
-    return "\(state) at \(names.site(v.sites[0])) while \(register) still holds the user's selector 0x"
+    return
+      "\(state) at \(names.site(v.sites[0])) while \(register) still holds the user's selector 0x"
       + String(v.details[1], radix: 16)
   }
 }

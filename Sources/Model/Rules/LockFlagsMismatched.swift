@@ -28,7 +28,8 @@ final class LockFlagsMismatched: Rule {
       return "acquire of \(names.lock(v.locks[0])) returns to \(names.site(v.sites[0])) flags with "
         + "IF=\(v.details[1]), but IF was \(v.details[2]) when it was called"
     }
-    return "the release of \(names.lock(v.locks[0])) before \(names.site(v.sites[0])) is given flags with "
+    return
+      "the release of \(names.lock(v.locks[0])) before \(names.site(v.sites[0])) is given flags with "
       + "IF=\(v.details[1]); the acquire at \(names.site(v.sites[1])) saved IF=\(v.details[2])"
   }
 }

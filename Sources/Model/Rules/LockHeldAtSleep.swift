@@ -6,7 +6,8 @@ final class LockHeldAtSleep: Rule {
   func observe(_ h: Happening, in world: World) {
     let strand = world.strand
     for held in world.locksHeld() where held.strand == strand {
-      world.report(Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
+      world.report(
+        Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
     }
   }
 

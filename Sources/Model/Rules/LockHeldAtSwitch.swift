@@ -7,7 +7,8 @@ final class LockHeldAtSwitch: Rule {
     let strand = world.strand
     for held in world.locksHeld()
     where held.strand == strand && !world.handedOver.contains(held.address) {
-      world.report(Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
+      world.report(
+        Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
     }
   }
 

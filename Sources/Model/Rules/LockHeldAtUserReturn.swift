@@ -7,7 +7,8 @@ final class LockHeldAtUserReturn: Rule {
     guard h.event.newCPL == 3, h.event.oldCPL != 3 else { return }
     let strand = world.strand
     for held in world.locksHeld() where held.strand == strand {
-      world.report(Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
+      world.report(
+        Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
     }
   }
 

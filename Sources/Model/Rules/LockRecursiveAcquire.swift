@@ -7,7 +7,8 @@ final class LockRecursiveAcquire: Rule {
     guard let row = world.heldLock(h.lock) else { return }
     let held = HeldLock(ghost: world.ghost, row: row)
     if held.strand == world.strand && held.depth == world.depth {
-      world.report(Violation(Self.name, sites: [h.rip, held.site], locks: [h.lock], endsPath: true))
+      world.report(
+        Violation(Self.name, sites: [h.rip, held.site], locks: [h.lock], endsPath: true))
     }
   }
 

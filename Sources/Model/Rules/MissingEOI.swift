@@ -10,7 +10,7 @@ final class MissingEOI: Rule {
     world.report(
       Violation(
         Self.name, sites: [h.rip, a.interruptedIP], endsPath: true,
-        details: [UInt64(a.vector), UInt64(line)]))
+        details: [UInt64(a.vector), UInt64(line)], identitySites: 1, tags: ["vector \(a.vector)"]))
   }
 
   func title(_ v: Violation, names: Names) -> String {

@@ -19,6 +19,8 @@ final class RuleBook {
     observers = table
   }
 
+  static var names: Set<String> { Set(RuleBook().rules.map { type(of: $0).name }) }
+
   func rule(named name: String) -> (any Rule)? {
     rules.first { type(of: $0).name == name }
   }

@@ -15,7 +15,8 @@ final class StackOverflow: Rule {
       world.report(
         Violation(
           Self.name, sites: [h.rip], endsPath: true,
-          details: [stack.low, stack.low - h.lowestSP, stack.high - stack.low]))
+          details: [stack.low, stack.low - h.lowestSP, stack.high - stack.low], identitySites: 0,
+          tags: [stack.name]))
     }
   }
 

@@ -27,7 +27,8 @@ final class StackReuse: Rule {
         world.report(
           Violation(
             Self.name, sites: [h.rip, live.interruptedIP], endsPath: true,
-            details: [UInt64(a.vector), UInt64(live.vector), live.frame]))
+            details: [UInt64(a.vector), UInt64(live.vector), live.frame], identitySites: 0,
+            tags: [world.stackName(top)]))
         return
       }
     }
@@ -37,7 +38,8 @@ final class StackReuse: Rule {
       world.report(
         Violation(
           Self.name, sites: [h.rip, h.rip], endsPath: true,
-          details: [UInt64(a.vector), 0xFFFF, sp]))
+          details: [UInt64(a.vector), 0xFFFF, sp], identitySites: 0,
+          tags: [world.stackName(top)]))
     }
   }
 
@@ -64,7 +66,7 @@ final class StackReuse: Rule {
         world.report(
           Violation(
             Self.name, sites: [h.rip, live.interruptedIP], endsPath: true,
-            details: [0xFFFF, UInt64(live.vector), live.frame]))
+            details: [0xFFFF, UInt64(live.vector), live.frame], identitySites: 1))
         return
       }
     }

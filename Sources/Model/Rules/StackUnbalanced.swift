@@ -23,7 +23,7 @@ final class StackUnbalanced: Rule {
       world.report(
         Violation(
           Self.name, sites: [h.rip, open.interruptedIP], endsPath: true,
-          details: [UInt64(bitPattern: difference)]))
+          details: [UInt64(bitPattern: difference)], identitySites: 1))
     }
   }
 

@@ -1,0 +1,27 @@
+import Emulator
+import Foundation
+import KernelCore
+import Testing
+
+/// The same image says the same in our emulator as in QEMU (`QEMUTests` holds QEMU to these texts).
+@Suite struct SameOutputTests {
+  @Test(arguments: [
+    ("hello,hello", "hello\nhello\nhello\nhello\nhello\nhello\n"), ("once,nap", "w"),
+    ("pay,repay", ""), ("exiter,exiter", ""), ("nap,nap", ""),
+  ])
+  func ourMachineSaysWhatQEMUSays(tasks: String, output: String) throws {
+    let bytes = try #require(KernelImages.image(named: "core-i386"))
+    let machine = Machine(ramBytes: 4 << 20)
+    try machine.loadMultiboot(ELFImage(bytes), commandLine: "tasks=\(tasks) exit=qemu")
+    var stop = Stop.limit
+    while stop != .exit && machine.instructions < 100_000_000 {
+      stop = machine.run(cpu: 0, limit: 1_000_000)
+      if stop == .shutdown || stop == .unmodelled { break }
+    }
+    #expect(stop == .exit, "\(machine.unmodelled ?? "")")
+    let names = tasks.split(separator: ",").joined(separator: " ")
+    #expect(
+      String(decoding: machine.serialOutput, as: UTF8.self)
+        == "tasks: \(names)\n\(output)all tasks have exited\n")
+  }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Testing
+
+/// The job that LockLab carries: the right core is proven clean, every wrong build is caught under the
+/// rule's own name, with as few injected interrupts as can be.
+@Suite struct ReferenceTests {
+  /// Scenario, rule, fewest injected interrupts. In the order of HAZARDS' groups.
+  static let caught: [(scenario: String, rule: String, interrupts: Int)] = [
+    ("acquire-without-cli", "lock-held-with-interrupts-on", 0),
+    ("release-without-popf", "lock-flags-not-restored", 0),
+    ("one-flags-slot", "lock-flags-mismatched", 0),
+    ("outer-first", "lock-release-order", 0),
+    ("release-without-acquire", "lock-release-unheld", 0),
+    ("acquired-twice", "lock-recursive-acquire", 0),
+    ("held-at-return", "lock-held-at-user-return", 0),
+    ("held-at-switch", "lock-held-at-switch", 0),
+    ("long-write", "deadlock-on-interrupt", 1),
+    ("preempted-writer", "deadlock-on-preemption", 1),
+    ("acquire-without-cli", "irq-unsafe-lock", 0),
+    ("unordered-mutexes", "deadlock", 1),
+    ("late-sleep", "lost-wakeup", 1),
+    ("small-stacks", "stack-overflow", 2),
+    ("shared-esp0", "stack-reuse", 0),
+    ("interrupt-stack-restarted", "stack-reuse", 2),
+    ("entry-pushes-more", "stack-unbalanced", 0),
+    ("registers-dropped", "context-corrupted", 1),
+    ("one-save-area", "context-corrupted", 2),
+    ("user-segments", "kernel-with-user-segments", 0),
+    ("early-sti", "interrupts-on-too-early", 0),
+    ("trap-gate", "interrupts-on-too-early", 0),
+    ("exit-without-cli", "interrupts-on-too-early", 0),
+    ("no-eoi", "missing-eoi", 1),
+    ("late-eoi", "eoi-after-switch", 1),
+    ("idle-without-sti", "interrupts-lost", 0),
+    ("system-call-faults", "unexpected-exception", 0),
+    ("no-kernel-stack", "triple-fault", 0),
+    ("yield-without-cli", "assertion", 0),
+    ("last-look", "assertion", 3),
+  ]
+
+  @Test func everyScenarioMeetsItsExpectationWithTheFewestInterrupts() throws {
+    let workshop = try Workshop()
+    let run = try workshop.run(
+      workshop.process(["check", "--progress", "none", "--format", "json"]), limit: 800)
+    #expect(run.status == 0, "\(run.output.suffix(2000)) \(run.errors)")
+
+    let table = try workshop.locklab(
+      "query", "--format", "csv",
+      """
+      SELECT s.name, c.rule, min(e.interrupts) FROM execution e
+      JOIN counterexample c ON c.id = e.counterexample JOIN scenario s ON s.id = e.scenario
+      GROUP BY 1, 2
+      """)
+    #expect(table.status == 0)
+    var fewest: [String: Int] = [:]
+    for line in table.output.split(whereSeparator: \.isNewline).dropFirst() {
+      let fields = line.split(separator: ",")
+      fewest["\(fields[0]) \(fields[1])"] = Int(fields[2])
+    }
+    for wanted in Self.caught {
+      #expect(
+        fewest["\(wanted.scenario) \(wanted.rule)"] == wanted.interrupts,
+        "\(wanted.scenario): \(wanted.rule)")
+    }
+
+    // What was stored replays, each at the step where it was found.
+    let ids = try workshop.locklab("query", "--format", "csv", "SELECT id FROM counterexample")
+    for id in ids.output.split(whereSeparator: \.isNewline).dropFirst() {
+      let replay = try workshop.locklab("replay", String(id))
+      #expect(replay.status == 0, "\(id): \(replay.output)\(replay.errors)")
+      #expect(replay.output.hasPrefix("Same: "), "\(id): \(replay.output)")
+    }
+  }
+
+  @Test func everyRuleThatIsCheckedHasAWrongBuild() throws {
+    let workshop = try Workshop()
+    let rules = Set(Self.caught.map(\.rule))
+    let listed = try workshop.locklab("list", "--format", "json")
+    #expect(listed.status == 0)
+    for rule in rules { #expect(listed.output.contains("\"\(rule)\"")) }
+  }
+}
