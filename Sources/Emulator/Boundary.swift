@@ -71,6 +71,12 @@ extension Machine {
     faultVector = -1
     if vector == Machine.visibleFault { return .visible }
     if vector == Machine.unmodelledFault { return .unmodelled }
+    // An exception enters a handler as a gate does: a run that stops before gates stops before it.
+    if memory.observed && observation.stopBefore & InstructionClass.gate != 0
+      && !cores[cpu].passing
+    {
+      return .visible
+    }
     event.kind = .none
     words[CPU.Word.shadow] = 0
     let code: UInt32?

@@ -106,7 +106,7 @@ extension Machine {
   /// rights at any privilege level (Intel SDM Vol. 3A §4.6.1). nil after a fault.
   @inline(__always) func readSystem(_ cpu: Int, _ linear: UInt64, size: Int) -> UInt64? {
     faultVector = -1
-    let value = readLinear(cpu, linear & 0xFFFF_FFFF, size: size, asSupervisor: true)
+    let value = readLinear(cpu, linear & 0xFFFF_FFFF, size: size, asSupervisor: true, table: true)
     return faultVector < 0 ? value : nil
   }
 

@@ -203,6 +203,7 @@ extension Machine {
 
   /// Port 61h: gate and speaker bits as written, channel 2's output in bit 5.
   private func readSystemControl() -> UInt8 {
+    noteClockRead()
     let low = UInt8(truncatingIfNeeded: deviceWord(.systemControl)) & 3
     return low | (timerOutput(2) ? 0x20 : 0)
   }
@@ -227,6 +228,7 @@ extension Machine {
     let word = deviceWord(.cmos)
     let above1M = min(max(memory.ramFrames * 4 - 1024, 0), 0xFFFF)
     let above16M = min(max(memory.ramFrames / 16 - 256, 0), 0xFFFF)
+    if word & 0xFF < 0x0A || word & 0xFF == 0x32 { noteClockRead() }
     switch word & 0xFF {
     case 0x07, 0x08: return 0x01
     case 0x06: return 0x02

@@ -65,6 +65,12 @@ extension Machine {
     return table & 0xFFFF_F000 | linear & 0xFFF
   }
 
+  /// Whether the CPU, going on from this boundary, takes an interrupt before the next instruction.
+  public func isAboutToDeliver(_ cpu: Int) -> Bool {
+    (isNMILatched(cpu) && acceptsNMI(cpu: cpu))
+      || (acceptsInterrupts(cpu: cpu) && pendingLine != nil)
+  }
+
   public func hasHook(linear: UInt64) -> Bool { hooks.contains(linear) }
 
   /// The instruction at a physical address as text, whatever the CPUs' modes.

@@ -723,6 +723,7 @@ extension Machine {
               put32(words, op.pointee.reg, value)
             case .leave:
               let frame = get32(words, UInt8(CPU.Register.bp))
+              if observed && Machine.isFar(UInt64(frame), words[CPU.Register.sp]) { break fast }
               guard
                 let value = read(
                   UInt32.self, observed: observed, cpu, tlb, UInt64(frame), stack)

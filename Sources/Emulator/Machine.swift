@@ -150,7 +150,8 @@ public struct Event: Sendable {
     case software
     /// IRET (and later SYSRET, SYSEXIT).
     case `return`
-    /// Another stack was loaded: MOV SP, XCHG with SP, POP SP, LSS, MOV SS, a task switch.
+    /// Another stack was loaded: MOV SP, XCHG with SP, POP SP, LSS, MOV SS, a task switch. With
+    /// `value` 1: an instruction that usually stays on its stack (MOV SP,BP, LEAVE, LEA) moved far.
     case stack
     /// CLI, STI or POPF changed IF.
     case interruptFlag
@@ -196,6 +197,14 @@ public struct Observation {
   public var newlyShared = 0
   /// Data reads of granules in the 512 bytes below the stack pointer, since last set to zero.
   public var readsBelowStack = 0
+  /// Reads of clocks: the time-stamp counter, the timer's counters, the calendar.
+  public var clockReads = 0
+  /// Where an interrupt's frame lies that the present code should not look into, and which of its
+  /// 64 slots hold what the interrupted code had there: bit i is the slot at `victimTop` - 4 i. 0: none.
+  public var victimTop: UInt64 = 0
+  public var victimSlots: UInt64 = 0
+  /// Data reads of such slots.
+  public var victimReads = 0
   /// The lowest stack pointer since it was last set (of the CPU that runs).
   public var lowestSP = UInt64.max
   /// Whether each data access is appended to `accesses`.
@@ -223,6 +232,8 @@ public enum Shadow {
   public static let readByMany: UInt32 = 2
   /// More than one owner, one writes: an access is visible.
   public static let shared: UInt32 = 4
+  /// The owner that stands for the processor, which reads descriptors by itself.
+  public static let processor: UInt32 = 0xFFF_FFFF << ownerShift
   /// Used by a context as its own part of a stack.
   public static let stack: UInt32 = 8
 }

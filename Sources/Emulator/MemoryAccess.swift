@@ -11,6 +11,8 @@ enum AccessKind {
   static let locked: UInt8 = 8
   /// Of bytes that `probeWrite` was asked about for the same instruction: it has been judged.
   static let probed: UInt8 = 16
+  /// Of a descriptor table or a task state segment, together with `implicit`.
+  static let table: UInt8 = 32
 }
 
 extension Machine {
@@ -183,8 +185,12 @@ extension Machine {
 extension Machine {
   /// Reads `size` bytes at a linear address on the processor's own account. On a fault sets
   /// `faultVector` and returns 0.
-  func readLinear(_ cpu: Int, _ linear: UInt64, size: Int, asSupervisor: Bool) -> UInt64 {
-    let kind = AccessKind.implicit | AccessKind.stack | (asSupervisor ? AccessKind.supervisor : 0)
+  func readLinear(
+    _ cpu: Int, _ linear: UInt64, size: Int, asSupervisor: Bool, table: Bool = false
+  ) -> UInt64 {
+    let kind =
+      AccessKind.implicit | AccessKind.stack | (asSupervisor ? AccessKind.supervisor : 0)
+      | (table ? AccessKind.table : 0)
     return load(cpu, linear & cores[cpu].mask, size, kind) ?? 0
   }
 

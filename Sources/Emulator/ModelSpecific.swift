@@ -80,9 +80,15 @@ extension Machine {
     return finish(cpu, op)
   }
 
+  /// An observed run reads a clock, which stands still there.
+  func noteClockRead() {
+    if memory.observed { observation.clockReads += 1 }
+  }
+
   /// From outside when a source is set; from a word of device state while memory is observed, so
   /// that it is part of the state; else one tick per instruction.
   private func timeStamp() -> UInt64 {
+    noteClockRead()
     if let timeStampCounter { return timeStampCounter() }
     return clock
   }

@@ -106,6 +106,12 @@ extension Machine {
       return nil
     }
     let word = memory.word(at: physical)
+    if memory.observed {
+      let shadow =
+        memory.frame(Int(physical >> 12))
+        + (Memory.shadowOffset + Int(physical & 0xFFC))
+      claimTable(shadow.assumingMemoryBound(to: UInt32.self))
+    }
     return (physical & 4 != 0 ? word >> 32 : word) & 0xFFFF_FFFF
   }
 

@@ -10,9 +10,10 @@ extension Machine {
     let offset = Int(truncatingIfNeeded: linear & 0xFFF)
     let shadow = (frame + (Memory.shadowOffset + offset & ~3)).assumingMemoryBound(to: UInt32.self)
     let count = (offset & 3 &+ size &+ 3) >> 2
-    // What an entry pushes belongs to whom it interrupts and to the handler alike; that the CPU reads
-    // TSS and descriptors does count.
-    if write && kind & AccessKind.implicit != 0 {
+    if kind & AccessKind.implicit != 0 {
+      if kind & AccessKind.table != 0 {
+        for i in 0..<count { claimTable(shadow + i) }
+      }
       if observation.logAccesses && logged { log(cpu, entry, linear, size, kind, write: write) }
       return true
     }
@@ -35,6 +36,8 @@ extension Machine {
       let base = words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
       let distance = (base &+ words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
       if distance < 512 { observation.readsBelowStack += 1 }
+      let slot = (observation.victimTop &+ 3 &- linear) >> 2
+      if slot < 64 && observation.victimSlots >> slot & 1 != 0 { observation.victimReads += 1 }
     }
     if observation.logAccesses && logged {
       log(cpu, entry, linear, size, kind, write: write)
@@ -85,6 +88,19 @@ extension Machine {
       shadow.pointee = now | Shadow.readByMany
     }
     return true
+  }
+
+  /// The processor itself reads a descriptor or a task state segment, at a moment that a raised
+  /// interrupt decides: whoever writes there is seen by it.
+  func claimTable(_ shadow: UnsafeMutablePointer<UInt32>) {
+    let now = shadow.pointee
+    if now & (Shadow.shared | Shadow.readByMany) != 0 || now == Shadow.processor { return }
+    if now & Shadow.written != 0 {
+      shadow.pointee = now | Shadow.shared
+      observation.newlyShared += 1
+    } else {
+      shadow.pointee = now == 0 ? Shadow.processor : now | Shadow.readByMany
+    }
   }
 
   @inline(never) private func log(

@@ -33,11 +33,14 @@ extension Machine {
       }
       if outcome != .fault {
         if !memory.observed { return outcome == .next ? .next : .jumped }
-        if op.pointee.klass & InstructionClass.stackLoad == 0 {
+        if op.pointee.klass & InstructionClass.stackLoad == 0
+          && !Machine.isFar(words[CPU.Register.sp], oldSP)
+        {
           noteStackPointer(cpu)
           return outcome == .next ? .next : .jumped
         }
         noteStackEvent(cpu, oldSP: oldSP)
+        if op.pointee.klass & InstructionClass.stackLoad == 0 { event.value = 1 }
         if outcome == .next { words[CPU.Word.rip] &+= op.pointee.next }
         return .stop(.event)
       }
@@ -49,7 +52,7 @@ extension Machine {
   private func faultStep(_ cpu: Int, _ budget: inout Int) -> Step {
     let stopped = faultVector >= Machine.visibleFault
     if let stop = takeFault(cpu) {
-      if !stopped { budget -= 1 }
+      if !stopped && stop != .visible { budget -= 1 }
       return .stop(stop)
     }
     budget -= 1
@@ -105,6 +108,13 @@ extension Machine {
     }
   }
 
+  /// Whether the stack pointer moved so far that it may be on another stack now. (LEAVE and MOV SP,BP
+  /// come back from an interrupt stack as well as from a function.)
+  @inline(__always) static func isFar(_ a: UInt64, _ b: UInt64) -> Bool {
+    let distance = Int64(bitPattern: a &- b).magnitude
+    return distance >= 512 && distance < 1 << 31
+  }
+
   /// The instruction loaded the stack pointer. `rip` is still its own.
   private func noteStackEvent(_ cpu: Int, oldSP: UInt64) {
     let words = cores[cpu].words
@@ -138,7 +148,7 @@ extension Machine {
     case .byteSwap: return executeByteSwap(cpu, op)
     case .decimal: return executeDecimal(cpu, op)
     case .conditional: return executeConditional(cpu, op)
-    case .stack: return executeStack(cpu, op)
+    case .stack, .leave: return executeStack(cpu, op)
     case .branch: return executeBranch(cpu, op)
     case .atomic: return executeAtomic(cpu, op)
     case .undefined: raise(6)

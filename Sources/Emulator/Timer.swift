@@ -148,6 +148,7 @@ extension Machine {
       channel.isStatusLatched = false
       return UInt8(channel.status)
     }
+    noteClockRead()
     let value = channel.isCountLatched ? channel.latch : count(number)
     let isHigh = channel.access == 2 || (channel.access == 3 && channel.readsHigh)
     if channel.access == 3 { channel.readsHigh.toggle() }

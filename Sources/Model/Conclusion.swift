@@ -13,7 +13,12 @@ extension Explorer {
       candidates.append(Candidate(violation: violation, places: places))
     }
     var judgement = Progress.Judgement()
-    if cut == nil && obstacles.isEmpty && contextIndex.count <= 8 {
+    if world.machine.observation.clockReads > 0 {
+      // Nothing is known of progress where code may wait for time to pass.
+      let clock =
+        "Explored code reads a clock (time-stamp counter, timer or calendar), which stands still here; progress was not judged."
+      if cut != nil { notes.append(clock) } else { cut = clock }
+    } else if cut == nil && obstacles.isEmpty && contextIndex.count <= 8 {
       judgement = Progress.judge(graph, contexts: contextIndex.count)
     } else if cut == nil && obstacles.isEmpty {
       notes.append("More than 8 user contexts: progress was not judged.")

@@ -52,6 +52,7 @@ extension World {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
     }
     let asynchronous = event.kind == .interrupt || event.kind == .nmi
+    if asynchronous && fuses { noteVictimUse(event.vector) }
     let activation = Activation(
       frame: frame, vector: event.vector, kind: event.kind, fromCPL: event.oldCPL,
       strand: strand, interruptedSP: event.oldSP,
@@ -66,6 +67,35 @@ extension World {
     if event.oldCPL == 3 { forgetActivations { $0.strand == top } }
     if ghost.insertSorted(Ghost.Layout.activations, activation.record) == nil {
       obstacle = "more entries in flight than the checker keeps"
+    }
+  }
+
+  /// Finds out, once for each handler, whether it looks at registers of what it interrupts.
+  private func noteVictimUse(_ vector: Int) {
+    let entry = cpu.base(CPU.Segment.cs) &+ cpu.rip
+    if let known = victimUses[vector], known.entry == entry { return }
+    let use = machine.victimUse(cpuIndex, entry: entry)
+    victimUses[vector] = (entry, use)
+    if use.usesRegisters { victimSeen = true }
+  }
+
+  /// Tells the machine where the frame of the innermost interrupt on the present strand is, and what
+  /// in and below it belongs to the code that it interrupted: EIP, EFLAGS, ESP, and the registers that
+  /// the handler's first instructions push. CS is not among them: rings are told apart by entries.
+  func watchVictim(strand: UInt64) {
+    machine.observation.victimTop = 0
+    machine.observation.victimSlots = 0
+    guard fuses, !image.elf.is64Bit else { return }
+    let t = Ghost.Layout.activations
+    for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == strand {
+      let packed = ghost.field(t, row, 1)
+      guard Activation.isAsynchronous(packed: packed) else { continue }
+      let fromUser = packed >> 24 & 3 == 3
+      machine.observation.victimTop = ghost.field(t, row, 0) + 16
+      machine.observation.victimSlots =
+        0b10100 | (fromUser ? 0b10 : 0)
+        | (victimUses[Int(packed & 0xFFFF)]?.use.savedSlots ?? 0) << 5
+      return
     }
   }
 
@@ -90,6 +120,10 @@ extension World {
 
   private func stackLoaded(_ event: Event) {
     let t = Ghost.Layout.suspended
+    if !changesStack(event) {
+      machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
+      return
+    }
     endStretchOfLeftStack(at: event.oldSP)
     var h = Happening(.stackLoaded, rip: event.rip)
     h.event = event
@@ -105,6 +139,17 @@ extension World {
       strand = event.newSP
     }
     machine.observation.lowestSP = event.newSP
+  }
+
+  /// Whether an instruction that moved the stack pointer far left its stack: not when it is one of
+  /// those that functions end with, and both ends lie on one declared stack, or on none and nobody
+  /// waits where it went.
+  private func changesStack(_ event: Event) -> Bool {
+    guard event.value != 0 else { return true }
+    if ghost.row(Ghost.Layout.suspended, key: event.newSP) != nil { return true }
+    func declared(_ sp: UInt64) -> Int? { stacks.firstIndex { $0.low < sp && sp <= $0.high } }
+    let (from, to) = (declared(event.oldSP), declared(event.newSP))
+    return from != to
   }
 
   /// As `endStretch`, for a stack that is not the present one any more.

@@ -42,11 +42,12 @@ struct Diagnosis {
     }
     let strand = world.strand
     let depth = world.depth
-    // The writer that matters is somebody else; of several, one who wrote what is a known lock.
+    // The writer that matters is somebody else who is still there, which an interrupt that returned
+    // is not; of several, one who wrote what is a known lock.
     let known = Set(heldLocks().map(\.address))
     let candidates = reads.addresses.compactMap { a in
       writers[a.physical & ~3].map { (a, $0) }
-    }.filter { $0.1.strand != strand || $0.1.depth != depth }
+    }.filter { $0.1.strand != strand || $0.1.depth < depth }
     guard
       let (access, writer) = candidates.first(where: { known.contains($0.0.linear) })
         ?? candidates.first(where: { isStackless($0.0) }) ?? candidates.first

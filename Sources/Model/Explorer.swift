@@ -183,7 +183,10 @@ public final class Explorer {
   /// The scenario is violated; how much longer to look for other rules. A broken kernel can have
   /// many more states than a right one.
   private var enoughBroken: Bool {
-    guard !occurrences.isEmpty else { return false }
+    let certain = occurrences.keys.contains { v in
+      v.onlyIfHandlerTakes.map { world.handlerLocks[$0] != nil } ?? true
+    }
+    guard certain else { return false }
     if firstBrokenAt == nil { firstBrokenAt = table.count }
     guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else {
       return false
@@ -195,7 +198,15 @@ public final class Explorer {
 
   private var firstLearnedAt: Int?
 
-  private var learned: Bool { world.machine.observation.newlyShared > 0 || deadStackRead }
+  private var learned: Bool {
+    world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
+  }
+
+  /// A handler looks at where, or with what in its registers, it interrupted.
+  private var victimRead: Bool {
+    world.reductions.contains(.fuse)
+      && (world.victimSeen || world.machine.observation.victimReads > 0)
+  }
 
   private var deadStackRead: Bool {
     world.reductions.contains(.stack) && world.machine.observation.readsBelowStack > 0
@@ -214,6 +225,12 @@ public final class Explorer {
       world.reductions.remove(.stack)
       notes.append(
         "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario."
+      )
+    }
+    if pass > 1 && victimRead {
+      world.reductions.remove(.fuse)
+      notes.append(
+        "A handler reads registers or the instruction pointer of what it interrupts; the reduction `fuse` was switched off for this scenario."
       )
     }
     firstLearnedAt = nil

@@ -66,6 +66,12 @@ final class Replayer {
         guard world.scenario.sources.indices.contains(source) else {
           return .diverged(step: steps, reason: "the scenario has no source number \(source)")
         }
+        while world.machine.isAboutToDeliver(world.cpuIndex),
+          world.machine.pollInterrupts(world.cpuIndex)
+        {
+          _ = world.handleEvent()
+          if found(wanted) { return nil }
+        }
         world.inject(source)
         if world.machine.pollInterrupts(world.cpuIndex) {
           _ = world.takeDelivery()
@@ -89,7 +95,9 @@ final class Replayer {
     while left > 0 {
       world.configureForReplay()
       let before = world.machine.instructions
-      if !pass && world.mayHaveHook(world.cpu.rip) {
+      if !pass && world.mayHaveHook(world.cpu.rip)
+        && !world.machine.isAboutToDeliver(world.cpuIndex)
+      {
         _ = world.passHooks()
         if found(wanted) { return nil }
         pass = true

@@ -81,27 +81,24 @@ extension World {
       case .visible:
         let choices = available()
         if choices != 0 { return settle(choices | 1) }
+        // Loops can consist of visible instructions alone: one that polls a device with IF=0.
+        if Int(machine.instructions &- start) >= World.segmentLimit,
+          let outcome = rest(start, &spin)
+        {
+          return outcome
+        }
         if !passHooks() { return .ended }
         if obstacle != nil { return .obstacle }
         pass = true
       case .event:
         if !handleEvent() { return .ended }
         if obstacle != nil { return .obstacle }
-        if !fuse {
-          let choices = available()
-          if choices != 0 { return settle(choices | 1) }
+        // Loops can consist of events alone: an exception whose handler returns at once.
+        if !fuse || Int(machine.instructions &- start) >= World.segmentLimit {
+          if let outcome = rest(start, &spin) { return outcome }
         }
       case .limit:
-        if !fuse || Int(machine.instructions &- start) >= World.segmentLimit {
-          let choices = available()
-          if choices != 0 { return settle(choices | 1) }
-        }
-        if machine.instructions &- start > UInt64(World.deterministicLimit) {
-          obstacle =
-            "\(World.deterministicLimit) instructions without a choice at \(image.symbols.describe(cpu.rip))"
-          return .obstacle
-        }
-        if spin.observe(key()) { return settle(terminal: .spinning) }
+        if let outcome = rest(start, &spin) { return outcome }
       case .halted:
         happen(Happening(.halted, rip: cpu.rip))
         if endsNow { return .ended }
@@ -120,13 +117,31 @@ extension World {
     }
   }
 
+  /// A run that came to nothing visible: a state, if something may happen here; else it may have
+  /// come back to where it was.
+  private func rest(_ start: UInt64, _ spin: inout SpinDetector) -> Outcome? {
+    // A request that can be taken is taken: nothing comes between, neither a choice nor the next
+    // instruction's hooks.
+    if machine.isAboutToDeliver(cpuIndex) { return nil }
+    if !fuses || Int(machine.instructions &- start) >= World.segmentLimit {
+      let choices = available()
+      if choices != 0 { return settle(choices | 1) }
+    }
+    if machine.instructions &- start > UInt64(World.deterministicLimit) {
+      obstacle =
+        "\(World.deterministicLimit) instructions without a choice at \(image.symbols.describe(cpu.rip))"
+      return .obstacle
+    }
+    return spin.observe(key()) ? settle(terminal: .spinning) : nil
+  }
+
   var endsNow: Bool { violations.contains(where: \.endsPath) }
 
   /// Sets what the next run watches.
   /// - Returns: whether an interrupt could be taken at a boundary to come without IF changing.
   private func configure() -> Bool {
-    let enabled = cpu.interruptsEnabled
-    let choose = enabled || !raisesLate || hasNMI
+    // NMI handlers see what code with IF=0 does.
+    let choose = cpu.interruptsEnabled || !raisesLate || nmiMayCome
     watchOwner()
     machine.observation.stopAtShared = choose
     machine.observation.stopBefore =
@@ -145,6 +160,7 @@ extension World {
     let depth = depth
     machine.observation.owner = owner(strand: strand, depth: depth)
     machine.observation.stackTop = ownStackTop(strand: strand, depth: depth)
+    watchVictim(strand: depth > 0 ? strand : 0)
   }
 
   /// End of the part of the stack that belongs to what runs now: the frame of the interrupt that
@@ -178,6 +194,14 @@ extension World {
       mask |= 2 << UInt32(i)
     }
     return mask
+  }
+
+  /// Whether some NMI could be taken if it were raised, now or after a shadow.
+  private var nmiMayCome: Bool {
+    guard hasNMI, cpu[CPU.Word.nmi] & 1 == 0 else { return false }
+    return scenario.sources.enumerated().contains { i, source in
+      source.nmi && ghost[Ghost.Layout.arrivals + i] != 1
+    }
   }
 
   /// Whether the bound on the search, and nothing else, keeps some source from being taken here. (How

@@ -56,7 +56,10 @@ final class World {
   var slack: [Int: UInt64] = [:]
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]
-  var sawTimeStamp = false
+  /// What handlers make of the registers that they find, by vector.
+  var victimUses: [Int: (entry: UInt64, use: VictimUse)] = [:]
+  /// A handler looks at the registers of what it interrupted.
+  var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
 
   struct OwnerKey {

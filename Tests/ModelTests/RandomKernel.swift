@@ -84,10 +84,10 @@ struct RandomKernel {
       })
   }
 
-  private static func variable(_ v: Int) -> UInt32 { UInt32(TinyKernel.variables) + UInt32(4 * v) }
-  private static func lock(_ l: Int) -> UInt32 { UInt32(TinyKernel.locks) + UInt32(4 * l) }
+  static func variable(_ v: Int) -> UInt32 { UInt32(TinyKernel.variables) + UInt32(4 * v) }
+  static func lock(_ l: Int) -> UInt32 { UInt32(TinyKernel.locks) + UInt32(4 * l) }
 
-  private static func emit(_ o: Operation, _ a: inout Assembler) {
+  static func emit(_ o: Operation, _ a: inout Assembler) {
     switch o {
     case .toggle(let v, let k):
       a.bytes([0x83, 0x35])  // xor dword [v], k

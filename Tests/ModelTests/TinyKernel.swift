@@ -19,8 +19,12 @@ struct TinyKernel {
   ///   - main: code of the main program; runs after everything is set up, with IF=0.
   ///   - handlers: bodies of the handlers of IRQ 0, IRQ 1, …; registers are saved around them, EOI and
   ///     IRET follow.
+  ///   - others: bodies for other vectors below 48 (NMI, exceptions, INT n); no EOI follows.
+  ///   - functions: code that is emitted as it stands.
   init(
-    main: (inout Assembler) -> Void, handlers: [(inout Assembler) -> Void]
+    main: (inout Assembler) -> Void, handlers: [(inout Assembler) -> Void],
+    others: [(vector: Int, body: (inout Assembler) -> Void)] = [],
+    functions: (inout Assembler) -> Void = { _ in }
   ) {
     var a = Assembler(origin: TinyKernel.base)
     // Multiboot header: magic, flags, checksum. Multiboot specification 0.6.96 §3.1.1.
@@ -68,6 +72,13 @@ struct TinyKernel {
       a.bytes([0xB0, 0x20, 0xE6, 0x20])  // mov al, 0x20; out 0x20, al
       a.bytes([0x61, 0xCF])  // popa; iret
     }
+    for other in others {
+      a.label("vector\(other.vector)")
+      a.bytes([0x60])  // pusha
+      other.body(&a)
+      a.bytes([0x61, 0xCF])  // popa; iret
+    }
+    functions(&a)
     a.label("trap")
     a.bytes([0xF4, 0xEB, 0xFD])  // hlt; jmp to the hlt
 
@@ -100,6 +111,9 @@ struct TinyKernel {
     a.resolve()
     for i in handlers.indices { a.gate(idt, vector: 32 + i, to: a.labels["handler\(i)"]!) }
     for vector in 0..<32 { a.gate(idt, vector: vector, to: a.labels["trap"]!) }
+    for other in others {
+      a.gate(idt, vector: other.vector, to: a.labels["vector\(other.vector)"]!)
+    }
 
     symbols = FixedSymbols(labels: a.labels, end: a.position)
     for i in 0..<TinyKernel.lockCount {

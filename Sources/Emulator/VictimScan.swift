@@ -1,0 +1,198 @@
+import CZydis
+
+/// What the code at a handler's entry makes of the registers that it found there.
+public struct VictimUse: Sendable {
+  /// A register or an arithmetic flag is used, other than by saving it on the stack, before it is
+  /// written.
+  public var usesRegisters = false
+  /// Slots that PUSH and PUSHA filled with such registers, counted downwards from the stack pointer at
+  /// entry (bit 0 is the first one pushed).
+  public var savedSlots: UInt64 = 0
+}
+
+extension Machine {
+  /// Follows a handler's code from its entry, without executing it, to the first calls and returns.
+  ///
+  /// A register that is pushed is saved; one that is otherwise read before it was written tells the
+  /// handler what it interrupted. A called function is looked at too. After a call, and where a target
+  /// is not known, less is found out: compiled code reads no register that it did not write.
+  public func victimUse(_ cpu: Int, entry: UInt64) -> VictimUse {
+    var scan = VictimScan(machine: self, cpu: cpu)
+    scan.run(entry)
+    return scan.use
+  }
+}
+
+private struct VictimScan {
+  let machine: Machine
+  let cpu: Int
+  var use = VictimUse()
+  /// Where the walk was, with the union of what was untouched there.
+  private var seen: [UInt64: UInt64] = [:]
+  private var work: [(at: UInt64, untouched: UInt64, slots: Int)] = []
+  private var decoder = ZydisDecoder()
+  private var instruction = ZydisDecodedInstruction()
+  private var operands = [ZydisDecodedOperand](repeating: ZydisDecodedOperand(), count: 10)
+
+  // What is untouched: three bits for each register (its low byte, its second byte, the rest), and
+  // the arithmetic flags in the upper half, where EFLAGS has them.
+  private static func part(_ n: Int, _ bits: UInt64) -> UInt64 { bits << UInt64(3 * n) }
+  /// Every register but ESP, which belongs to the handler; CF, PF, AF, ZF, SF, OF (Intel SDM Vol. 1
+  /// §3.4.3.1).
+  private static let everything =
+    (0xFF_FFFF & ~part(CPU.Register.sp, 7)) | UInt64(arithmetic) << 32
+  private static let arithmetic: UInt32 = 0x8D5
+  private static let instructionLimit = 4000
+
+  init(machine: Machine, cpu: Int) {
+    self.machine = machine
+    self.cpu = cpu
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32)
+  }
+
+  mutating func run(_ entry: UInt64) {
+    visit(entry, VictimScan.everything, 0)
+    var count = 0
+    while let next = work.popLast(), count < VictimScan.instructionLimit {
+      count += 1
+      step(next.at, next.untouched, next.slots)
+    }
+  }
+
+  private mutating func visit(_ at: UInt64, _ untouched: UInt64, _ slots: Int) {
+    if untouched == 0 { return }
+    let known = seen[at] ?? 0
+    if known & untouched == untouched { return }
+    seen[at] = known | untouched
+    work.append((at, known | untouched, slots))
+  }
+
+  /// - Parameter slots: slots pushed since the entry while it is still certain, else -1.
+  private mutating func step(_ at: UInt64, _ untouched: UInt64, _ slots: Int) {
+    var bytes: [UInt8] = []
+    for i in 0..<UInt64(15) {
+      guard let byte = machine.peek(cpu, linear: at + i, size: 1) else { break }
+      bytes.append(UInt8(byte))
+    }
+    guard
+      ZydisDecoderDecodeFull(
+        &decoder, bytes, ZyanUSize(bytes.count), &instruction, &operands) & 0x8000_0000 == 0
+    else { return }
+    let next = at + UInt64(instruction.length)
+    var untouched = untouched
+    var slots = slots
+    let m = instruction.mnemonic
+    switch m {
+    case ZYDIS_MNEMONIC_PUSH:
+      if let n = register(operands[0]) {
+        if slots >= 0 && slots < 64 && untouched & VictimScan.part(n, 7) != 0 {
+          use.savedSlots |= 1 << UInt64(slots)
+        }
+      } else {
+        judgeReads(untouched)
+      }
+      if slots >= 0 { slots += 1 }
+    case ZYDIS_MNEMONIC_PUSHAD:
+      for n in 0..<8 where slots >= 0 && slots + n < 64 && untouched & VictimScan.part(n, 7) != 0 {
+        use.savedSlots |= 1 << UInt64(slots + n)
+      }
+      if slots >= 0 { slots += 8 }
+    case ZYDIS_MNEMONIC_PUSHFD:
+      if slots >= 0 { slots += 1 }
+    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister:
+      break
+    default:
+      judgeReads(untouched)
+      if writesStackPointer { slots = -1 }
+    }
+    untouched &= ~written()
+    // What PUSHA saved is back.
+    if m == ZYDIS_MNEMONIC_POPAD { untouched = VictimScan.everything }
+    switch instruction.meta.category {
+    case ZYDIS_CATEGORY_RET: return
+    case ZYDIS_CATEGORY_UNCOND_BR:
+      if let target = target(next) { visit(target, untouched, slots) }
+    case ZYDIS_CATEGORY_COND_BR:
+      if let target = target(next) { visit(target, untouched, slots) }
+      visit(next, untouched, slots)
+    case ZYDIS_CATEGORY_CALL:
+      if let target = target(next) { visit(target, untouched, -1) }
+      // By the calling convention the function may have changed EAX, ECX, EDX and the flags.
+      visit(next, untouched & 0xFF_FE00, slots)
+    default:
+      visit(next, untouched, slots)
+    }
+  }
+
+  private func target(_ next: UInt64) -> UInt64? {
+    guard operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE, operands[0].imm.is_relative != 0 else {
+      return nil
+    }
+    return (next &+ operands[0].imm.value.u) & 0xFFFF_FFFF
+  }
+
+  private var isSameRegister: Bool {
+    guard let a = register(operands[0]) else { return false }
+    return a == register(operands[1])
+  }
+
+  /// Number of the general register that an operand is, whatever its width.
+  private func register(_ operand: ZydisDecodedOperand) -> Int? {
+    operand.type == ZYDIS_OPERAND_TYPE_REGISTER ? number(operand.reg.value) : nil
+  }
+
+  private func number(_ register: ZydisRegister) -> Int? {
+    let whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LEGACY_32, register)
+    guard ZydisRegisterGetClass(whole) == ZYDIS_REGCLASS_GPR32 else { return nil }
+    return Int(ZydisRegisterGetId(whole)) & 7
+  }
+
+  private var writesStackPointer: Bool {
+    (0..<Int(instruction.operand_count)).contains {
+      operands[$0].actions & 0xA != 0 && register(operands[$0]) == CPU.Register.sp
+    }
+  }
+
+  /// The bits of an operand's register.
+  private func parts(_ operand: ZydisDecodedOperand) -> UInt64 {
+    guard let n = register(operand) else { return 0 }
+    switch operand.reg.value {
+    case ZYDIS_REGISTER_AL, ZYDIS_REGISTER_CL, ZYDIS_REGISTER_DL, ZYDIS_REGISTER_BL:
+      return VictimScan.part(n, 1)
+    case ZYDIS_REGISTER_AH, ZYDIS_REGISTER_CH, ZYDIS_REGISTER_DH, ZYDIS_REGISTER_BH:
+      return VictimScan.part(n, 2)
+    default: return VictimScan.part(n, operand.size == 16 ? 3 : 7)
+    }
+  }
+
+  private mutating func judgeReads(_ untouched: UInt64) {
+    var reads: UInt64 = 0
+    for n in 0..<Int(instruction.operand_count) {
+      let operand = operands[n]
+      if operand.type == ZYDIS_OPERAND_TYPE_MEMORY {
+        if let base = number(operand.mem.base) { reads |= VictimScan.part(base, 7) }
+        if let index = number(operand.mem.index) { reads |= VictimScan.part(index, 7) }
+      } else if operand.actions & 0x5 != 0 {  // ZYDIS_OPERAND_ACTION_MASK_READ
+        reads |= parts(operand)
+      }
+    }
+    if let flags = instruction.cpu_flags {
+      reads |= UInt64(flags.pointee.tested & VictimScan.arithmetic) << 32
+    }
+    if reads & untouched != 0 { use.usesRegisters = true }
+  }
+
+  /// What the instruction certainly writes.
+  private func written() -> UInt64 {
+    var result: UInt64 = 0
+    for n in 0..<Int(instruction.operand_count) where operands[n].actions & 0x2 != 0 {
+      result |= parts(operands[n])
+    }
+    if let flags = instruction.cpu_flags {
+      let f = flags.pointee
+      let all = f.modified | f.set_0 | f.set_1 | f.undefined
+      result |= UInt64(all & VictimScan.arithmetic) << 32
+    }
+    return result
+  }
+}
