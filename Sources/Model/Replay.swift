@@ -69,7 +69,7 @@ final class Replayer {
         while world.machine.isAboutToDeliver(world.cpuIndex),
           world.machine.pollInterrupts(world.cpuIndex)
         {
-          _ = world.handleEvent()
+          _ = world.takeDelivery()
           if found(wanted) { return nil }
         }
         world.inject(source)
