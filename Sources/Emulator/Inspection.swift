@@ -1,8 +1,5 @@
 /// What a checker asks of a machine between steps, without changing it.
 extension Machine {
-  /// Whether an NMI raised now would be taken at this boundary.
-  public func canTakeNMI(_ cpu: Int) -> Bool { acceptsNMI(cpu: cpu) }
-
   public func isNMILatched(_ cpu: Int) -> Bool { cpus[cpu][CPU.Word.nmi] & 2 != 0 }
 
   /// Whether a request of this line is latched already, so that another edge would be lost in it.
@@ -18,9 +15,6 @@ extension Machine {
     Int(picState(slave: line >= 8).base) + (line & 7)
   }
 
-  /// The byte of the keyboard controller's output buffer has not been read yet.
-  public var ps2OutputFull: Bool { keyboardOutputFull }
-
   /// The stack pointer that the next entry from ring 3 loads. Intel SDM Vol. 3A §8.2.1 (32-bit
   /// TSS: ESP0 at offset 4), §8.7 (64-bit: RSP0 at offset 4).
   public func readTSSStack(_ cpu: Int) -> UInt64 {
@@ -30,39 +24,14 @@ extension Machine {
     return peek(cpu, linear: base + 4, size: wide ? 8 : 4) ?? 0
   }
 
-  /// Physical address of a linear one by the present page tables, without setting bits in them or
-  /// raising faults; nil where nothing is mapped or no RAM is.
-  public func physicalAddress(_ cpu: Int, linear: UInt64) -> UInt64? {
-    guard let physical = probe(cpu, linear: linear),
-      physical >> 12 < UInt64(memory.ramFrames)
-    else { return nil }
-    return physical
-  }
-
   /// Bytes (1...8) at a linear address, without any effect; nil where nothing is mapped.
   public func peek(_ cpu: Int, linear: UInt64, size: Int) -> UInt64? {
     var value: UInt64 = 0
     for i in 0..<UInt64(size) {
-      guard let physical = physicalAddress(cpu, linear: linear + i) else { return nil }
+      guard let physical = physicalAddress(cpu: cpu, linear: linear + i) else { return nil }
       value |= UInt64(memory.byte(at: physical)) << (8 * i)
     }
     return value
-  }
-
-  private func probe(_ cpu: Int, linear: UInt64) -> UInt64? {
-    let c = cpus[cpu]
-    // CR0.PG. Intel SDM Vol. 3A §4.1.1.
-    guard c[CPU.Word.cr0] >> 31 & 1 != 0 else { return linear }
-    // 32-bit paging. Vol. 3A §4.3.
-    let entryAddress = c[CPU.Word.cr3] & 0xFFFF_F000 | (linear >> 22 & 0x3FF) << 2
-    let directory = memory.value(at: entryAddress, size: 4)
-    guard directory & 1 != 0 else { return nil }
-    if directory & 0x80 != 0 && c[CPU.Word.cr4] & 0x10 != 0 {
-      return directory & 0xFFC0_0000 | linear & 0x3F_FFFF
-    }
-    let table = memory.value(at: directory & 0xFFFF_F000 | (linear >> 12 & 0x3FF) << 2, size: 4)
-    guard table & 1 != 0 else { return nil }
-    return table & 0xFFFF_F000 | linear & 0xFFF
   }
 
   /// Whether the CPU, going on from this boundary, takes an interrupt before the next instruction.
@@ -70,8 +39,6 @@ extension Machine {
     (isNMILatched(cpu) && acceptsNMI(cpu: cpu))
       || (acceptsInterrupts(cpu: cpu) && pendingLine != nil)
   }
-
-  public func hasHook(linear: UInt64) -> Bool { hooks.contains(linear) }
 
   /// The instruction at a physical address as text, whatever the CPUs' modes.
   public func decodeText(
@@ -81,11 +48,6 @@ extension Machine {
     let bytes = (0..<15).map { memory.byte(at: physical + UInt64($0)) }
     return Machine.disassemble(
       bytes, mode: is64Bit ? DecodeMode.long64 : DecodeMode.flat32, at: address)
-  }
-
-  /// The next instruction as text.
-  public func disassembly(cpu: Int, at linear: UInt64) -> String {
-    disassemble(cpu: cpu, at: linear).text
   }
 
   /// The port that the next instruction reads, if it is an IN.

@@ -216,7 +216,7 @@ extension World {
   /// Whether the CPU would take this source's interrupt at this boundary if it were raised now.
   private func isTakenAtOnce(_ source: Source) -> Bool {
     source.nmi
-      ? machine.canTakeNMI(cpuIndex)
+      ? machine.acceptsNMI(cpu: cpuIndex)
       : machine.isDeliverable(line: source.line ?? 0, cpu: cpuIndex)
   }
 
@@ -225,7 +225,9 @@ extension World {
     if source.nmi { return !machine.isNMILatched(cpuIndex) }
     guard let line = source.line else { return false }
     if machine.isRequested(line: line) { return false }
-    if !source.data.isEmpty && (line == 1 || line == 12) && machine.ps2OutputFull { return false }
+    if !source.data.isEmpty && (line == 1 || line == 12) && machine.keyboardOutputFull {
+      return false
+    }
     return true
   }
 
@@ -304,7 +306,7 @@ extension World {
     guard high - low <= 1 << 16 else { return }
     var a = low & ~7
     while a < high {
-      guard let physical = machine.physicalAddress(cpuIndex, linear: a) else { return }
+      guard let physical = machine.physicalAddress(cpu: cpuIndex, linear: a) else { return }
       let old = memory.word(at: physical)
       if old != 0 {
         var keep: UInt64 = 0
@@ -337,7 +339,7 @@ extension World {
     var a = address & ~7
     let end = address + UInt64(size)
     while a < end {
-      if let physical = machine.physicalAddress(cpuIndex, linear: a) {
+      if let physical = machine.physicalAddress(cpu: cpuIndex, linear: a) {
         let value = memory.word(at: physical)
         if value != 0 {
           var keep: UInt64 = 0

@@ -144,7 +144,7 @@ final class Trace {
       event.location = found.location
       event.inlined = found.inlined
     }
-    event.disassembly = world.machine.disassembly(cpu: world.cpuIndex, at: rip)
+    event.disassembly = world.machine.disassemble(cpu: world.cpuIndex, at: rip).text
     event.interruptFlag = world.cpu.interruptsEnabled
     event.held = world.locksHeld().map { world.lockName($0.address) }
     if let lock { event.held.append(world.lockName(lock)) }
@@ -154,10 +154,7 @@ final class Trace {
   // MARK: Names of contexts
 
   private func laneOfEntry(_ a: Activation) -> String {
-    let stack = world.stackName(a.strand)
-    return a.isAsynchronous
-      ? "\(world.vectorName(a.vector, kind: a.kind)) on \(stack)"
-      : "\(world.vectorName(a.vector, kind: a.kind)) on \(stack)"
+    "\(world.vectorName(a.vector, kind: a.kind)) on \(world.stackName(a.strand))"
   }
 
   func contextName(strand: UInt64, depth: Int) -> String {
