@@ -52,7 +52,9 @@ extension Machine {
     // Vol. 3A §2.5: PG without PE, NW without CD.
     if value & Bit.pg != 0 && value & Bit.pe == 0 { return fault(Vector.generalProtection) }
     if value & Bit.nw != 0 && value & Bit.cd == 0 { return fault(Vector.generalProtection) }
-    if value & Bit.pe == 0 { return notModelled("real mode (CR0.PE cleared)") }
+    if value & Bit.pe == 0 && !isReal(cpu) {
+      return notModelled("the way back to real mode (CR0.PE cleared)")
+    }
     let changed = c[CPU.Word.cr0] ^ value
     c[CPU.Word.cr0] = value
     if changed & (Bit.pg | Bit.wp) != 0 { flushTLB(cpu) }

@@ -50,8 +50,15 @@ public final class Machine {
   /// 0x20 or 0xA0. Not part of the state.
   public internal(set) var lastEndOfInterrupt: EndOfInterrupt?
 
-  /// Plain runs: the value of `clock` at which IRQ 0 rises next.
+  /// Plain runs: the value of `clock` at which a timer's interrupt comes next; of the PIT's alone.
   var timerDeadline = UInt64.max
+  var channelDeadline = UInt64.max
+  /// Plain runs of several CPUs: whose turn it is.
+  var turn = 0
+  /// Where in physical memory the access in flight goes that met a device.
+  var devicePhysical: UInt64 = 0
+  /// The local APICs' registers; frames never move.
+  let apicWords: UnsafeMutablePointer<UInt64>
   /// Plain runs: time that passed while the CPU was halted, in instructions.
   var idleInstructions: UInt64 = 0
   /// Instructions of the running slice that `instructions` does not count yet.
@@ -95,9 +102,13 @@ public final class Machine {
   static let visibleFault = 0x1000
   /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.
   static let unmodelledFault = 0x1001
+  /// Pseudo-vector: the instruction in flight touches a device and is to be executed alone.
+  static let deviceFault = 0x1002
 
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
+    precondition((1...LocalAPIC.cpuLimit).contains(cpuCount), "1 to 8 CPUs")
     memory = Memory(ramBytes: ramBytes)
+    apicWords = memory.frame(memory.ramFrames + 2).assumingMemoryBound(to: UInt64.self)
     cpus = (0..<cpuCount).map { _ in CPU() }
     vitals = .allocate(capacity: 1)
     vitals.initialize(to: Vitals())
@@ -107,6 +118,7 @@ public final class Machine {
     }
     decodeCache = DecodeCache(memory: memory)
     resetDevices()
+    for cpu in cpus.indices.dropFirst() { initialise(cpu) }
   }
 
   deinit {
@@ -161,6 +173,11 @@ public struct Event: Sendable {
     case output
     /// IN from a port; `vector` is the port, `value` what was read.
     case input
+    /// A machine check was delivered.
+    case machineCheck
+    /// A register of a device in memory was read or written; `value` is its physical address,
+    /// `vector` 1 for a write.
+    case device
   }
   public var kind = Kind.none
   public var cpu = 0

@@ -22,7 +22,7 @@ extension Machine {
     guard
       let entry = translate(
         cpu, linear, write: false, supervisor: kind & AccessKind.supervisor != 0)
-    else { return nil }
+    else { return faultVector == Machine.deviceFault ? loadDevice(cpu, size, kind) : nil }
     if memory.observed && !observe(cpu, entry, linear, size, kind, write: false) { return nil }
     return Machine.read(Machine.host(entry, linear), size)
   }
@@ -40,7 +40,7 @@ extension Machine {
     let first = min(size, 4096 - Int(linear & 0xFFF))
     let supervisor = kind & AccessKind.supervisor != 0
     guard let entry = translate(cpu, linear, write: true, supervisor: supervisor) else {
-      return false
+      return faultVector == Machine.deviceFault && probeDevice(cpu, size, kind)
     }
     if memory.observed && !observe(cpu, entry, linear, first, kind, write: true, logged: false) {
       return false
@@ -63,7 +63,7 @@ extension Machine {
     }
     guard
       let entry = translate(cpu, linear, write: true, supervisor: kind & AccessKind.supervisor != 0)
-    else { return false }
+    else { return faultVector == Machine.deviceFault && storeDevice(cpu, size, value, kind) }
     if memory.observed {
       if !observe(cpu, entry, linear, size, kind, write: true) { return false }
       let offset = linear & 0xFFF

@@ -2,7 +2,8 @@
 /// §17.17 (time-stamp counter); Vol. 4.
 
 extension Machine {
-  /// What CPUID announces is what is modelled, nothing else: PSE, TSC, MSR, CX8, PGE, CMOV.
+  /// What CPUID announces is what is modelled, nothing else: PSE, TSC, MSR, MCE, CX8, APIC, PGE, MCA,
+  /// CMOV; no x2APIC.
   func executeIdentify(_ cpu: Int, _ op: UnsafePointer<MicroOp>) -> Bool {
     let c = cpus[cpu]
     var a: UInt64 = 0
@@ -21,7 +22,9 @@ extension Machine {
       // Leaf 1, and, as the manual has it, any leaf beyond the highest one.
       a = 0x0000_0600  // family 6, model 0, stepping 0
       b = UInt64(cpu) << 24
-      d = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 13 | 1 << 15
+      d = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 13 | 1 << 14 | 1 << 15
+      // The flag of APIC says whether it is on. Intel SDM Vol. 3A §10.4.3.
+      if !apic(cpu).isEnabled { d &= ~(1 << 9) }
     }
     c[CPU.Register.ax] = a
     c[CPU.Register.bx] = b
@@ -49,6 +52,8 @@ extension Machine {
       value = timeStamp()
     } else if let word = msrWord(number) {
       value = c[word]
+    } else if let known = readInterruptRegister(cpu, number) {
+      value = known
     } else {
       return notModelled("RDMSR of 0x\(hex(number))")
     }
@@ -61,6 +66,11 @@ extension Machine {
     let c = cpus[cpu]
     guard c.cpl == 0 else { return fault(Vector.generalProtection) }
     let number = c[CPU.Register.cx] & 0xFFFF_FFFF
+    if let done = writeInterruptRegister(
+      cpu, number, c[CPU.Register.ax] & 0xFFFF_FFFF | c[CPU.Register.dx] << 32)
+    {
+      return done && finish(cpu, op)
+    }
     guard let word = msrWord(number) else {
       return notModelled("WRMSR of 0x\(hex(number))")
     }

@@ -131,9 +131,9 @@ extension Machine {
     return .max
   }
 
-  /// Where memory-mapped devices will be told from RAM. Text-mode video memory is plain RAM.
+  /// Tells RAM, devices and nothing at all apart. Text-mode video memory is plain RAM.
   private func checkedPhysical(_ physical: UInt64, write: Bool, fetch: Bool) -> UInt64 {
-    if physical < memory.hiddenBase { return physical }
+    if physical < memory.hiddenBase || (isDevicePage(physical) && !fetch) { return physical }
     let access = fetch ? "fetch from" : write ? "write to" : "read of"
     _ = notModelled(
       "\(access) physical address 0x\(hex(physical)): beyond RAM, no device is modelled there")

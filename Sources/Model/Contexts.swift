@@ -10,7 +10,7 @@ extension World {
   func handleEvent() -> Bool {
     let event = machine.event
     switch event.kind {
-    case .interrupt, .nmi, .exception, .software: entered(event)
+    case .interrupt, .nmi, .exception, .software, .machineCheck: entered(event)
     case .return: returned(event)
     case .stack: stackLoaded(event)
     case .interruptFlag:
@@ -22,7 +22,7 @@ extension World {
       var h = Happening(.segment, rip: event.rip)
       h.event = event
       happen(h)
-    case .none, .input, .output: break
+    case .none, .input, .output, .device: break
     }
     return !endsNow
   }
@@ -51,7 +51,7 @@ extension World {
     } else {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
     }
-    let asynchronous = event.kind == .interrupt || event.kind == .nmi
+    let asynchronous = Activation.isAsynchronous(event.kind)
     if asynchronous && fuses { noteVictimUse(event.vector) }
     let activation = Activation(
       frame: frame, vector: event.vector, kind: event.kind, fromCPL: event.oldCPL,

@@ -72,10 +72,10 @@ struct Diagnosis {
     let wait = waitSite()
     let mine = world.activationsOnStrand().first { $0.isAsynchronous }
     if let mine, writer.strand == strand {
-      let rule = mine.kind == .nmi ? "deadlock-on-nmi" : "deadlock-on-interrupt"
+      let rule = mine.kind == .interrupt ? "deadlock-on-interrupt" : "deadlock-on-nmi"
       var title =
         "\(names.vector(mine.vector, kind: mine.kind)), arriving at \(names.site(mine.interruptedIP)), waits for \(names.lock(lock)) at \(names.site(wait)), held by the code it interrupted since \(names.site(takenAt))"
-      if mine.kind != .nmi,
+      if mine.kind == .interrupt,
         let on = enabledAt[Trace.Level(strand: strand, depth: depth - 1)]
       {
         title += ", with IF=1 since \(names.site(on))"

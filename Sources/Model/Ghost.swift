@@ -134,12 +134,18 @@ struct Activation {
   var registers: UInt64
   var interruptedIP: UInt64
 
-  var isAsynchronous: Bool { kind == .interrupt || kind == .nmi }
+  var isAsynchronous: Bool { Activation.isAsynchronous(kind) }
+
+  /// Whether an entry comes at a moment that the code which it finds does not choose.
+  static func isAsynchronous(_ kind: Event.Kind) -> Bool {
+    kind == .interrupt || kind == .nmi || kind == .machineCheck
+  }
 
   /// The same, of a record's second word.
   @inline(__always) static func isAsynchronous(packed: UInt64) -> Bool {
     let kind = UInt8(truncatingIfNeeded: packed >> 16)
     return kind == Event.Kind.interrupt.rawValue || kind == Event.Kind.nmi.rawValue
+      || kind == Event.Kind.machineCheck.rawValue
   }
 
   var record: [UInt64] {

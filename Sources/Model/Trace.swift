@@ -97,7 +97,7 @@ final class Trace {
       switch a.kind {
       case .interrupt: kind = .interrupt
       case .nmi: kind = .nmi
-      case .exception: kind = .exception
+      case .exception, .machineCheck: kind = .exception
       default: kind = .systemCall
       }
       // The record is not in the table yet: the lane is the new one.

@@ -304,6 +304,7 @@ final class World {
   func vectorName(_ vector: Int, kind: Event.Kind) -> String {
     switch kind {
     case .nmi: return "NMI"
+    case .machineCheck: return "machine check"
     case .exception: return "exception \(vector)"
     case .software: return "int 0x" + String(vector, radix: 16)
     default:
