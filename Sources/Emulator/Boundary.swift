@@ -42,11 +42,11 @@ extension Machine {
     if slice.rest <= 0 { return .limit }
     event.kind = .none
     if timerDeadline != .max && clock >= timerDeadline { timerExpired() }
-    var delivered = pollInterrupts(cpu)
-    if !delivered && words[CPU.Word.activity] == CPU.Activity.halted
+    var delivered = takePending(cpu)
+    if !delivered && words[CPU.Word.activity] == CPU.Activity.halted && !memory.observed
       && (cpus.count == 1 || !anotherCanRun(than: cpu)) && sleepUntilTimer()
     {
-      delivered = pollInterrupts(cpu)
+      delivered = takePending(cpu)
     }
     if faultVector == Machine.unmodelledFault {
       faultVector = -1

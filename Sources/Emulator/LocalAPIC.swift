@@ -42,6 +42,9 @@ struct LocalAPIC {
     static let bankStatus = 34
     static let bankAddress = 35
     static let bankMisc = 36
+    /// Follows from others, so that most instruction boundaries have to look at one word only: bit 0
+    /// some vector is requested, bit 1 LINT0 takes what the 8259 pair asks for.
+    static let summary = 37
   }
 
   enum LocalVector {
@@ -69,8 +72,22 @@ struct LocalAPIC {
   let words: UnsafeMutablePointer<UInt64>
 
   @inline(__always) subscript(_ word: Int) -> UInt64 {
-    get { words[word] }
-    nonmutating set { memory.setWord(at: physical + UInt64(word) * 8, newValue) }
+    get {
+      if memory.isRecording { memory.noteRead(word: physical >> 3 + UInt64(word)) }
+      return words[word]
+    }
+    nonmutating set {
+      memory.setWord(at: physical + UInt64(word) * 8, newValue)
+      switch word {
+      case Word.requests..<Word.requests + 4, Word.base, LocalVector.lint0: summarise()
+      default: break
+      }
+    }
+  }
+
+  private func summarise() {
+    let requests = highest(Word.requests) >= 0
+    self[Word.summary] = (requests ? 1 : 0) | (looksAtExternalController ? 2 : 0)
   }
 
   var isEnabled: Bool { self[Word.base] & LocalAPIC.baseEnabled != 0 }
@@ -92,7 +109,7 @@ struct LocalAPIC {
   @inline(__always) func highest(_ register: Int) -> Int {
     var word = 3
     while word >= 0 {
-      let bits = words[register + word]
+      let bits = self[register + word]
       if bits != 0 { return word * 64 + 63 - bits.leadingZeroBitCount }
       word -= 1
     }
@@ -110,6 +127,7 @@ struct LocalAPIC {
 
   /// The vector that the CPU would be given now; -1 when there is none above its priority.
   @inline(__always) var deliverable: Int {
+    if self[Word.summary] & 1 == 0 { return -1 }
     let vector = highest(Word.requests)
     if vector < 0 || !isSoftwareEnabled || !isEnabled { return -1 }
     return UInt64(vector) & 0xF0 > processorPriority & 0xF0 ? vector : -1
@@ -167,7 +185,9 @@ struct LocalAPIC {
   }
 
   /// Whether LINT0 passes on the requests of the 8259 pair.
-  var takesExternalController: Bool {
+  @inline(__always) var takesExternalController: Bool { self[Word.summary] & 2 != 0 }
+
+  private var looksAtExternalController: Bool {
     if !isEnabled { return self[Word.base] & LocalAPIC.baseBootstrap != 0 }
     return self[LocalVector.lint0] & 0x1_0700 == 0x700
   }
