@@ -18,6 +18,7 @@ extension Machine {
     let stops =
       memory.observed && observation.stopBefore & InstructionClass.io != 0 && !cores[cpu].passing
     faultVector = stops ? Machine.visibleFault : Machine.deviceFault
+    if stops { noteStop(devicePhysical, 4, kind, write: false, isDevice: true) }
     return false
   }
 

@@ -77,6 +77,9 @@ extension Machine {
     apic(cpu)[LocalAPIC.LocalVector.timer] & LocalAPIC.LocalVector.masked != 0
   }
 
+  /// Whether it begins again when it has expired.
+  public func isTimerPeriodic(cpu: Int) -> Bool { isPeriodic(apic(cpu)) }
+
   public func timerVector(cpu: Int) -> Int {
     Int(apic(cpu)[LocalAPIC.LocalVector.timer] & 0xFF)
   }

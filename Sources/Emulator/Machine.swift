@@ -48,7 +48,7 @@ public final class Machine {
 
   /// What the latest end-of-interrupt command did; look at it after an `.output` event for port
   /// 0x20 or 0xA0. Not part of the state.
-  public internal(set) var lastEndOfInterrupt: EndOfInterrupt?
+  public var lastEndOfInterrupt: EndOfInterrupt?
 
   /// Plain runs: the value of `clock` at which a timer's interrupt comes next; of the PIT's alone.
   var timerDeadline = UInt64.max
@@ -214,6 +214,11 @@ public struct Observation {
   public var newlyShared = 0
   /// Data reads of granules in the 512 bytes below the stack pointer, since last set to zero.
   public var readsBelowStack = 0
+  /// What the run that stopped with `.visible` was about to access: physical address, bytes (0: it
+  /// stopped for another reason), and 1 a write, 2 an update, 4 locked, 8 a device.
+  public var stopAddress: UInt64 = 0
+  public var stopSize: UInt8 = 0
+  public var stopFlags: UInt8 = 0
   /// Reads of clocks: the time-stamp counter, the timer's counters, the calendar.
   public var clockReads = 0
   /// Where an interrupt's frame lies that the present code should not look into, and which of its

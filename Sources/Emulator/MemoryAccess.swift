@@ -13,6 +13,8 @@ enum AccessKind {
   static let probed: UInt8 = 16
   /// Of a descriptor table or a task state segment, together with `implicit`.
   static let table: UInt8 = 32
+  /// Of bytes that are read and then written.
+  static let update: UInt8 = 64
 }
 
 extension Machine {
@@ -36,7 +38,7 @@ extension Machine {
   @inline(never) func loadForWrite(
     _ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8
   ) -> UInt64? {
-    if !probeWrite(cpu, linear, size, kind) { return nil }
+    if !probeWrite(cpu, linear, size, kind | AccessKind.update) { return nil }
     return load(cpu, linear, size, kind | AccessKind.probed)
   }
 

@@ -44,6 +44,8 @@ extension Machine {
 
   // MARK: Questions
 
+  public func isInRealMode(cpu: Int) -> Bool { isReal(cpu) }
+
   /// Whether the CPU can do something by itself: it runs, or would wake at this boundary.
   public func canRun(cpu: Int) -> Bool {
     switch cpus[cpu][CPU.Word.activity] {

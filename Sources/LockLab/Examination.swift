@@ -139,14 +139,14 @@ extension Scenario {
   /// `timer: line 0, unlimited`.
   var sourcesInWords: [String] {
     sources.map { source in
-      let line = source.line.map { "line \($0)" } ?? "NMI"
       let arrivals = source.arrivals.map { $0 == 1 ? "once" : "\($0) times" } ?? "unlimited"
-      return "\(source.name): \(line), \(arrivals)"
+      return "\(source.name): \(source.kindInWords(cpus: cpus)), \(arrivals)"
     }
   }
 
   func boundsInWords(maxInterrupts: Int?) -> [String] {
     var bounds: [String] = []
+    if cpus > 1 { bounds.append("\(cpus) CPUs, sequentially consistent") }
     if let maxInterrupts { bounds.append("at most \(maxInterrupts) interrupts in all") }
     for range in ignore { bounds.append("\(range.symbol) is not part of the state") }
     return bounds

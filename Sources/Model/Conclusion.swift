@@ -9,7 +9,7 @@ extension Explorer {
     result.instructions = world.machine.instructions - world.instructionsAtStart
     var candidates: [Candidate] = []
     for (violation, places) in occurrences {
-      if let lock = violation.onlyIfHandlerTakes, world.handlerLocks[lock] == nil { continue }
+      if !world.isConfirmed(violation) { continue }
       candidates.append(Candidate(violation: violation, places: places))
     }
     var judgement = Progress.Judgement()
@@ -19,13 +19,13 @@ extension Explorer {
         "Explored code reads a clock (time-stamp counter, timer or calendar), which stands still here; progress was not judged."
       if cut != nil { notes.append(clock) } else { cut = clock }
     } else if cut == nil && obstacles.isEmpty && contextIndex.count <= 8 {
-      judgement = Progress.judge(graph, contexts: contextIndex.count)
+      judgement = Progress.judge(graph, contexts: contextIndex.count, cpus: world.cpuCount)
     } else if cut == nil && obstacles.isEmpty {
       notes.append("More than 8 user contexts: progress was not judged.")
       cut = "Progress was not judged."
-      judgement = Progress.deadEnds(graph)
+      judgement = Progress.deadEnds(graph, cpus: world.cpuCount)
     } else {
-      judgement = Progress.deadEnds(graph)
+      judgement = Progress.deadEnds(graph, cpus: world.cpuCount)
     }
     if !candidates.isEmpty || !judgement.findings.isEmpty {
       result.counterexamples = counterexamples(candidates, judgement)
@@ -66,7 +66,7 @@ extension Explorer {
     func cost(_ o: Occurrence) -> UInt64 {
       let c = paths.cost[o.state]
       if o.state == Explorer.sink { return 0 }
-      return c == ShortestPaths.unreachable ? c : c + (o.choice == 0 ? 1 : 1 << 32 | 1)
+      return c == ShortestPaths.unreachable ? c : c + (Choice.isInjection(o.choice) ? 1 << 32 | 1 : 1)
     }
     var kept: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
     func keep(_ c: Counterexample, _ cost: UInt64) {
@@ -126,6 +126,7 @@ extension Explorer {
   /// What keeps two failing states apart before they are replayed: where the CPU is.
   private func signature(_ finding: Progress.Finding, _ paths: ShortestPaths) -> String {
     guard walk(paths.choices(to: finding.state)) != nil else { return "\(finding.failure)" }
+    if let cpu = finding.failure.cpu { world.turn(to: cpu) }
     let calls = pendingCallSites().map { world.function($0) }.joined(separator: ",")
     let entries = world.activationsOnStrand().map { String($0.vector) }.joined(separator: ",")
     return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries)"
@@ -150,7 +151,13 @@ extension Explorer {
   private func describeEnvironment(_ result: inout ScenarioResult) {
     result.sources = scenario.sources.map { s in
       let times = s.arrivals.map { "\($0) times" } ?? "without limit"
-      return "\(s.name) (\(s.nmi ? "NMI" : "line \(s.line ?? -1)")) \(times)"
+      return "\(s.name) (\(s.kindInWords(cpus: scenario.cpus))) \(times)"
+    }
+    if scenario.cpus > 1 {
+      result.bounds.append("\(scenario.cpus) CPUs, sequentially consistent")
+      notes.append(
+        "\(scenario.cpus) CPUs, sequentially consistent: a store is seen by all of them at once, and an "
+          + "interprocessor interrupt arrives at once.")
     }
     if let n = scenario.maxInterrupts {
       result.bounds.append("at most \(n) interrupts in all")

@@ -22,9 +22,29 @@ extension World {
       var h = Happening(.segment, rip: event.rip)
       h.event = event
       happen(h)
-    case .none, .input, .output, .device: break
+    case .output, .device: deviceWritten(event)
+    case .none, .input: break
     }
     return !endsNow
+  }
+
+  /// A device was written to: an end of interrupt, or another CPU that is started anew.
+  private func deviceWritten(_ event: Event) {
+    if let ended = machine.lastEndOfInterrupt {
+      machine.lastEndOfInterrupt = nil
+      var h = Happening(.endOfInterrupt, rip: event.rip)
+      h.event = event
+      h.ended = ended
+      happen(h)
+    }
+    guard cpuCount > 1 else { return }
+    for other in machine.cpus.indices
+    where machine.isWaitingForStartUp(cpu: other)
+      && ghost[Ghost.Layout.strand + other] >> 62 != 1
+    {
+      ghost[Ghost.Layout.strand + other] = World.startStrandBit | UInt64(other)
+      ghost[Ghost.Layout.pending + other] = 0
+    }
   }
 
   /// Takes up an interrupt that was delivered outside a run.
@@ -130,7 +150,8 @@ extension World {
     h.event = event
     happen(h)
     if let old = ghost.row(t, key: event.oldSP) { ghost.remove(t, row: old) }
-    if ghost.insertSorted(t, [event.oldSP, strand]) == nil {
+    let isFirst = strand >> 62 == 1
+    if !isFirst && ghost.insertSorted(t, [event.oldSP, strand]) == nil {
       obstacle = "more suspended stacks than the checker keeps"
     }
     if let row = ghost.row(t, key: event.newSP) {
@@ -268,6 +289,7 @@ extension World {
     }
     let enabled = cpu.interruptsEnabled
     var h = Happening(kind == .release ? .releasing : .acquiring, rip: rip)
+    h.tries = kind == .tryAcquire
     h.lock = lock
     h.discipline = discipline
     h.interruptsBefore = enabled
@@ -339,7 +361,7 @@ extension World {
     h.flagsInterrupts = returned
     h.held = held
     happen(h)
-    if !ghost.append(Ghost.Layout.held, held.record) {
+    if !ghost.insertHeld(held) {
       obstacle = "more locks held than the checker keeps"
     }
   }

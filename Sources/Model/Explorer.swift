@@ -188,7 +188,7 @@ public final class Explorer {
   /// many more states than a right one.
   private var enoughBroken: Bool {
     let certain = occurrences.keys.contains { v in
-      v.onlyIfHandlerTakes.map { world.handlerLocks[$0] != nil } ?? true
+      v.unlessSynchronised == nil && world.isConfirmed(v)
     }
     guard certain else { return false }
     if firstBrokenAt == nil { firstBrokenAt = table.count }
@@ -265,7 +265,7 @@ public final class Explorer {
     for (cpu, words) in zip(world.machine.cpus, baseCPUs) {
       for i in 0..<CPU.wordCount { cpu.words[i] = words[i] }
     }
-    world.machine.observation.lowestSP = world.cpu.rsp
+    world.turn(to: 0)
   }
 
   private func expand(_ saved: Saved, layer: Int) {
@@ -295,7 +295,8 @@ public final class Explorer {
     }
     if let done = runs.repeatStep(choice, cpuKey, machine) {
       machine.observation.lowestSP = world.cpu.rsp
-      return enter(choices: done.choices, cpuKey: done.cpuKey, later: choice != 0)
+      return enter(
+        choices: done.choices, cpuKey: done.cpuKey, later: Choice.isInjection(choice))
     }
     let learned = learnedCount
     runs.begin(machine)
@@ -318,7 +319,7 @@ public final class Explorer {
   /// Takes up the outcome of a step: violations, and the state that it led to.
   /// - Returns: the number of the state.
   private func settle(_ outcome: Outcome, from state: Int, choice: Int, injected: Int) -> Int {
-    let layer = injected + (choice == 0 ? 0 : 1)
+    let layer = injected + (Choice.isInjection(choice) ? 1 : 0)
     for v in world.violations {
       let o = Occurrence(state: state, choice: choice, injected: layer)
       if let known = occurrences[v] {
@@ -335,7 +336,8 @@ public final class Explorer {
     switch outcome {
     case .ended, .obstacle: return Explorer.sink
     case .choices(let mask):
-      return enter(choices: mask, cpuKey: world.cpuKey(), later: choice != 0)
+      return enter(
+        choices: mask, cpuKey: world.cpuKey(), later: Choice.isInjection(choice))
     case .terminal(let terminal):
       var key = world.key()
       key.low &+= 0x5851_F42D_4C95_7F2D &* (UInt64(terminal.rawValue) + 1)
@@ -415,12 +417,18 @@ public final class Explorer {
   }
 
   /// What the graph keeps of the present state.
-  private func stateInfo() -> UInt16 {
-    var flags: UInt16 = 0
-    let cpu = world.cpu
-    let halted = cpu[CPU.Word.activity] == CPU.Activity.halted
-    if cpu.cpl == 3 || (halted && cpu.interruptsEnabled) { flags |= StateGraph.Info.userOrIdle }
-    if cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn }
+  private func stateInfo() -> StateGraph.Flags {
+    var flags: StateGraph.Flags = 0
+    for (index, cpu) in world.machine.cpus.enumerated() {
+      let activity = cpu[CPU.Word.activity]
+      // Nobody waits for a CPU that was not started.
+      let isAbsent = activity == CPU.Activity.waitForSIPI
+      let halted = activity == CPU.Activity.halted
+      if isAbsent || cpu.cpl == 3 || (halted && cpu.interruptsEnabled) {
+        flags |= StateGraph.Info.userOrIdle(index)
+      }
+      if isAbsent || cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn(index) }
+    }
     if world.isBlockedByBound() { flags |= StateGraph.Info.bounded }
     let t = Ghost.Layout.activations
     for row in 0..<world.ghost.count(t) {
@@ -429,7 +437,7 @@ public final class Explorer {
       let top = world.ghost.field(t, row, 0) + 5 * world.slot
       let index = contextIndex.firstIndex(of: top) ?? contextIndex.count
       if index == contextIndex.count { contextIndex.append(top) }
-      if index < 8 { flags |= 1 << UInt16(StateGraph.Info.contextShift + index) }
+      if index < 8 { flags |= 1 << StateGraph.Flags(StateGraph.Info.contextShift + index) }
     }
     return flags
   }

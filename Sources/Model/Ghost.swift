@@ -49,6 +49,8 @@ struct Ghost {
     static let suspended = Table(count: 200, first: 201, width: 2, capacity: 24)
     static let held = Table(count: 250, first: 251, width: 4, capacity: 16)
     static let calls = Table(count: 320, first: 321, width: 5, capacity: 16)
+    /// What each CPU is about to access: see `PendingAccess`; 8 words.
+    static let pending = 408
   }
 
   /// A table of records of `width` words.
@@ -85,6 +87,18 @@ struct Ghost {
     let n = count(table)
     guard n < table.capacity else { return false }
     insert(table, record, at: n)
+    return true
+  }
+
+  /// Inserts a record of a lock after those of the same CPU: in which order CPUs took theirs means
+  /// nothing.
+  func insertHeld(_ lock: HeldLock) -> Bool {
+    let t = Layout.held
+    let n = count(t)
+    guard n < t.capacity else { return false }
+    var row = n
+    while row > 0 && HeldLock(ghost: self, row: row - 1).cpu > lock.cpu { row -= 1 }
+    insert(t, lock.record, at: row)
     return true
   }
 

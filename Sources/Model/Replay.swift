@@ -33,9 +33,16 @@ final class Replayer {
     // The rules that depend on which locks handlers take were decided by a whole search.
     for name in c.identity.lockClasses {
       if let symbol = world.image.symbols.symbol(named: name) {
-        world.handlerLocks[symbol.address] = symbol.address
+        for cpu in world.machine.cpus.indices {
+          world.turn(to: cpu)
+          world.handlerLocks[world.handlerKey(symbol.address)] = symbol.address
+        }
+        world.turn(to: 0)
       }
     }
+    // The other order of two locks was met elsewhere in that search.
+    let locks = c.identity.lockClasses.compactMap { world.image.symbols.symbol(named: $0)?.address }
+    if locks.count == 2 { world.lockOrder.note(locks[1], then: locks[0]) }
     // The same defect: the same rule, broken by the same functions with the same locks.
     func isSame(_ v: Violation) -> Bool {
       v.rule == c.rule && world.identity(of: v) == c.identity
@@ -53,7 +60,7 @@ final class Replayer {
   }
 
   private func confirmed(_ v: Violation) -> Bool {
-    v.onlyIfHandlerTakes.map { world.handlerLocks[$0] != nil } ?? true
+    v.unlessSynchronised == nil && world.isConfirmed(v)
   }
 
   /// - Returns: how the execution left the schedule, or nil when it came to its end or to a violation
@@ -62,9 +69,18 @@ final class Replayer {
     world.violations.removeAll()
     for (index, step) in schedule.steps.enumerated() {
       let last = index == schedule.steps.count - 1
+      guard world.machine.cpus.indices.contains(step.cpu) else {
+        return .diverged(step: steps, reason: "the scenario has no CPU number \(step.cpu)")
+      }
+      world.turn(to: step.cpu)
       if let source = step.raise {
         guard world.scenario.sources.indices.contains(source) else {
           return .diverged(step: steps, reason: "the scenario has no source number \(source)")
+        }
+        if world.cpuCount > 1 {
+          // Which CPU takes it, and when, the steps that follow say.
+          world.inject(source)
+          continue
         }
         while world.machine.isAboutToDeliver(world.cpuIndex),
           world.machine.pollInterrupts(world.cpuIndex)
@@ -80,6 +96,15 @@ final class Replayer {
       }
       if let divergence = execute(step.instructions, wanted) { return divergence }
       if found(wanted) { return nil }
+      if world.cpuCount > 1 {
+        // A step ends where nothing more can be delivered to its CPU.
+        while world.machine.isAboutToDeliver(world.cpuIndex),
+          world.machine.pollInterrupts(world.cpuIndex)
+        {
+          _ = world.takeDelivery()
+          if found(wanted) { return nil }
+        }
+      }
       if last { finish() }
     }
     return nil
@@ -153,6 +178,7 @@ final class Replayer {
       world.happen(Happening(.shutdown, rip: world.cpu.rip))
     }
     world.endStretch(at: world.cpu.rsp)
+    if world.cpuCount > 1 { DataRace.judgeAll(in: world) }
   }
 }
 

@@ -3,28 +3,32 @@
 struct StateGraph {
   /// What is known of a state.
   struct Info {
-    /// The CPU is in user code, or idle with IF=1.
-    static let userOrIdle: UInt16 = 1 << 0
-    static let interruptsOn: UInt16 = 1 << 1
-    static let halted: UInt16 = 1 << 2
-    static let spinning: UInt16 = 1 << 3
-    static let exited: UInt16 = 1 << 4
+    /// A CPU is in user code, or idle with IF=1: bit 0, and 16–22 for CPUs 1–7.
+    static func userOrIdle(_ cpu: Int) -> Flags { cpu == 0 ? 1 << 0 : 1 << Flags(15 + cpu) }
+    /// Its IF is 1: bit 1, and 24–30.
+    static func interruptsOn(_ cpu: Int) -> Flags { cpu == 0 ? 1 << 1 : 1 << Flags(23 + cpu) }
+    /// No CPU can go on.
+    static let halted: Flags = 1 << 2
+    static let spinning: Flags = 1 << 3
+    static let exited: Flags = 1 << 4
     /// A bound keeps a source from firing here.
-    static let bounded: UInt16 = 1 << 5
+    static let bounded: Flags = 1 << 5
     /// Stands for executions that a broken rule or an obstacle ended.
-    static let sink: UInt16 = 1 << 6
+    static let sink: Flags = 1 << 6
     /// Bits 8–15: user contexts that are in the kernel.
     static let contextShift = 8
   }
 
-  private(set) var info: [UInt16] = []
+  typealias Flags = UInt32
+
+  private(set) var info: [Flags] = []
   /// Records `source, mask of choices, target…`, all variable-length, targets relative to the source.
   private var stream: [UInt8] = []
   private(set) var edgeCount = 0
 
-  mutating func add(_ stateInfo: UInt16) { info.append(stateInfo) }
+  mutating func add(_ stateInfo: Flags) { info.append(stateInfo) }
 
-  var bytes: Int { info.capacity * 2 + stream.capacity }
+  var bytes: Int { info.capacity * MemoryLayout<Flags>.stride + stream.capacity }
 
   mutating func addEdges(from source: Int, choices: UInt32, targets: [Int]) {
     put(UInt64(source))
@@ -150,7 +154,7 @@ struct ShortestPaths {
         for s32 in bucket where cost[Int(s32)] == here {
           let s = Int(s32)
           edges.forEach(s) { target, c in
-            let up: UInt64 = c == 0 ? 0 : 1
+            let up: UInt64 = Choice.isInjection(c) ? 1 : 0
             let new = (injected + up) << 32 | UInt64(steps + 1)
             // Of equal costs the one from the lower-numbered choice stays: the result does not
             // depend on the order of the search.
@@ -158,7 +162,7 @@ struct ShortestPaths {
               cost[target] = new
               parent[target] = s32
               choice[target] = UInt8(c)
-              if c == 0 {
+              if up == 0 {
                 remaining[steps + 1, default: []].append(UInt32(target))
               } else {
                 next[steps + 1, default: []].append(UInt32(target))

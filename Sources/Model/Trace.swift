@@ -127,7 +127,10 @@ final class Trace {
     case .switching: add(.switch, at: h.rip, "switches tasks")
     case .halted: add(.halt, at: h.rip, "halts")
     case .assertion, .panic: add(.access, at: h.rip, "`\(world.function(h.rip))` is called")
-    case .stackLoaded, .segment, .entryComplete, .exitBegins, .released, .shutdown, .depth: return
+    case .endOfInterrupt: add(.endOfInterrupt, at: h.rip, "end of interrupt")
+    case .stackLoaded, .segment, .entryComplete, .exitBegins, .released, .shutdown, .depth,
+      .aboutToAccess:
+      return
     }
   }
 

@@ -6,7 +6,8 @@ final class RuleBook {
     LockReleaseOrder(), LockReleaseUnheld(), LockRecursiveAcquire(), LockHeldAtUserReturn(),
     LockHeldAtSwitch(), LockHeldAtSleep(), IRQUnsafeLock(), StackOverflow(), StackReuse(),
     StackUnbalanced(), ContextCorrupted(), InterruptsOnTooEarly(), KernelWithUserSegments(),
-    MissingEOI(), EOIAfterSwitch(), UnexpectedException(), TripleFault(), AssertionFailed(),
+    MissingEOI(), EOIAfterSwitch(), SpuriousEOI(), UnexpectedException(), TripleFault(),
+    AssertionFailed(), LockWrongOwner(), LockOrderInversion(), TaskOnTwoCPUs(), DataRace(),
   ]
   /// Rules by the kind of happening that they observe.
   let observers: [[any Rule]]
