@@ -16,7 +16,9 @@ struct ChunkedArray<Element: BitwiseCopyable>: RandomAccessCollection {
 
   @inline(__always) subscript(_ i: Int) -> Element {
     get { chunks[i >> ChunkedArray.shift][i & (ChunkedArray.chunkCount - 1)] }
-    nonmutating set { chunks[i >> ChunkedArray.shift][i & (ChunkedArray.chunkCount - 1)] = newValue }
+    nonmutating set {
+      chunks[i >> ChunkedArray.shift][i & (ChunkedArray.chunkCount - 1)] = newValue
+    }
   }
 
   @inline(__always) mutating func append(_ element: Element) {

@@ -102,7 +102,9 @@ final class RunCache {
     branchCapacity *= 2
     branches = .allocate(capacity: branchCapacity)
     branches.initialize(repeating: Branch(), count: branchCapacity)
-    for i in 0..<count where old[i].next != 0 { branches[slot(old[i].key.0, old[i].key.1)] = old[i] }
+    for i in 0..<count where old[i].next != 0 {
+      branches[slot(old[i].key.0, old[i].key.1)] = old[i]
+    }
     old.deallocate()
   }
 

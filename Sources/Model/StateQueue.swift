@@ -43,8 +43,7 @@ struct StateQueue {
   mutating func append(_ header: Header, _ words: [DifferingWord]) {
     // At most ten bytes a number, nine a value; a word that is gone from the state costs a number.
     let room = 64 + (words.count + written.count) * 20
-    if blocks.isEmpty || blocks[blocks.count - 1].capacity - blocks[blocks.count - 1].count < room
-    {
+    if blocks.isEmpty || blocks[blocks.count - 1].capacity - blocks[blocks.count - 1].count < room {
       let capacity = max(StateQueue.blockBytes, room)
       blocks.append(Block(bytes: .allocate(capacity: capacity), capacity: capacity))
       bytes += capacity

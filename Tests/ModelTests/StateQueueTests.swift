@@ -12,7 +12,8 @@ import Testing
     var states: [[DifferingWord]] = [[]]
     for _ in 0..<3000 {
       for _ in 0..<random.below(6) {
-        let number = random.below(8) == 0 ? .max - 1 - UInt32(random.below(9)) : UInt32(random.below(300))
+        let number =
+          random.below(8) == 0 ? .max - 1 - UInt32(random.below(9)) : UInt32(random.below(300))
         switch random.below(4) {
         case 0: contents[number] = nil
         case 1: contents[number] = 0
