@@ -66,7 +66,8 @@ extension Explorer {
     func cost(_ o: Occurrence) -> UInt64 {
       let c = paths.cost[o.state]
       if o.state == Explorer.sink { return 0 }
-      return c == ShortestPaths.unreachable ? c : c + (Choice.isInjection(o.choice) ? 1 << 32 | 1 : 1)
+      return c == ShortestPaths.unreachable
+        ? c : c + (Choice.isInjection(o.choice) ? 1 << 32 | 1 : 1)
     }
     var kept: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
     func keep(_ c: Counterexample, _ cost: UInt64) {

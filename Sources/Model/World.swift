@@ -199,7 +199,8 @@ final class World {
       stacks.append((s.symbol, low, low + UInt64(size)))
     }
     for name in scenario.atomics ?? [] {
-      atomicSymbols.append((try address(of: name, for: "atomics"), image.symbols.symbol(named: name)!.size))
+      atomicSymbols.append(
+        (try address(of: name, for: "atomics"), image.symbols.symbol(named: name)!.size))
     }
     for r in scenario.ignore {
       let a = try address(of: r.symbol, for: "ignore")
@@ -265,15 +266,15 @@ final class World {
     }
     if let n = scenario.maxInterrupts { ghost[Ghost.Layout.interruptsLeft] = UInt64(n) + 1 }
     installHooks()
-    memory.setBase()
-    machine.observation.stopAtShared = true
-    machine.keepsOutput = false
-    machine.lastEndOfInterrupt = nil
     for index in machine.cpus.indices {
       cpuIndex = index
       ghost[Ghost.Layout.strand + index] = firstStrand(index)
     }
     cpuIndex = 0
+    memory.setBase()
+    machine.observation.stopAtShared = true
+    machine.keepsOutput = false
+    machine.lastEndOfInterrupt = nil
     for (address, size) in atomicSymbols {
       for i in 0..<UInt64(max(size, 1)) {
         if let physical = machine.physicalAddress(cpu: 0, linear: address + i) {

@@ -144,6 +144,7 @@ struct TinyKernel {
     }
 
     symbols = FixedSymbols(labels: a.labels, end: a.position)
+    symbols.add("variables", TinyKernel.variables, size: 4 * TinyKernel.variableCount)
     for i in 0..<TinyKernel.lockCount {
       symbols.add("lock\(i)", TinyKernel.locks + UInt64(4 * i), size: 4)
     }
@@ -179,7 +180,9 @@ struct TinyKernel {
     // Real mode: cli; cld; xor ax,ax; mov ds,ax; lgdt [trampoline + 64]; mov eax,cr0; or al,1;
     // mov cr0,eax; jmp 8:other
     a.bytes([0xFA, 0xFC, 0x31, 0xC0, 0x8E, 0xD8])
-    a.bytes([0x66, 0x0F, 0x01, 0x16, UInt8((trampoline + 64) & 0xFF), UInt8((trampoline + 64) >> 8)])
+    a.bytes([
+      0x66, 0x0F, 0x01, 0x16, UInt8((trampoline + 64) & 0xFF), UInt8((trampoline + 64) >> 8),
+    ])
     a.bytes([0x0F, 0x20, 0xC0, 0x0C, 0x01, 0x0F, 0x22, 0xC0])
     a.bytes([0x66, 0xEA])
     a.address(of: "other")

@@ -13,12 +13,15 @@ final class IRQUnsafeLock: Rule {
       if inHandler && world.handlerLocks[key] == nil { world.handlerLocks[key] = h.rip }
     } else if !inHandler && world.cpu.interruptsEnabled {
       world.report(
-        Violation(Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: world.handlerKey(h.lock)))
+        Violation(
+          Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: world.handlerKey(h.lock)))
     }
   }
 
   func title(_ v: Violation, names: Names) -> String {
-    let handler = v.onlyIfHandlerTakes.flatMap { names.world.handlerLocks[$0] }.map { " at \(names.site($0))" } ?? ""
+    let handler =
+      v.onlyIfHandlerTakes.flatMap { names.world.handlerLocks[$0] }.map { " at \(names.site($0))" }
+      ?? ""
     return
       "\(names.lock(v.locks[0])) is taken with interrupts on at \(names.site(v.sites[0])), and a "
       + "handler takes it\(handler)"

@@ -21,7 +21,8 @@ final class LockWrongOwner: Rule {
     let whose =
       v.details[0] == v.details[1]
       ? "other code holds it" : "CPU \(v.details[1]) holds it, not CPU \(v.details[0]),"
-    return "\(names.lock(v.locks[0])) is released before \(names.site(v.sites[0])), but \(whose) since "
+    return
+      "\(names.lock(v.locks[0])) is released before \(names.site(v.sites[0])), but \(whose) since "
       + names.site(v.sites[1])
   }
 }

@@ -12,8 +12,11 @@ final class SpuriousEOI: Rule {
   }
 
   func title(_ v: Violation, names: Names) -> String {
-    let whom = ["the first interrupt controller", "the second interrupt controller", "the local APIC"]
-    return "\(names.site(v.sites[0])) sends an end of interrupt to \(whom[Int(v.details[0])]), where "
+    let whom = [
+      "the first interrupt controller", "the second interrupt controller", "the local APIC",
+    ]
+    return
+      "\(names.site(v.sites[0])) sends an end of interrupt to \(whom[Int(v.details[0])]), where "
       + "nothing is in service"
   }
 }
