@@ -69,7 +69,7 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:5:19: expected a text, found the number 7; "
         + "put it in quotes if that is meant"),
     .scenario(
-      "a number out of range", "cpus: 0", says: "locklab.yml:5:11: 0 is out of range: 1 to 64"),
+      "a number out of range", "cpus: 0", says: "locklab.yml:5:11: 0 is out of range: 1 to 8"),
     .scenario(
       "an enormous number", "cpus: 99999999999999999999",
       says: "locklab.yml:5:11: 99999999999999999999 is out of range: 1 to 64"),
