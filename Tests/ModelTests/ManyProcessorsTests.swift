@@ -66,7 +66,8 @@ import Testing
         }
       }
       for cpu in 0..<count {
-        mains.append((0..<1 + r.below(count == 2 ? 3 : 2)).map { _ in operation(2, cpu, &r) })
+        let operations = 1 + r.below(count == 2 ? 2 : 1)
+        mains.append((0..<operations).map { _ in operation(count == 2 ? 2 : 1, cpu, &r) })
       }
       if r.below(3) == 0 { handler = [operation(0, -1, &r)] }
       if sends { message = [operation(1, -1, &r)] }
