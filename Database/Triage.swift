@@ -21,19 +21,26 @@ extension Store {
     reason: String
   ) throws {
     try write { db in
+      // Whoever decides now decides last, even where a clock elsewhere was ahead.
+      let last =
+        try String.fetchOne(
+          db, sql: "SELECT max(decided) FROM triage WHERE counterexample = ?",
+          arguments: [counterexample]) ?? ""
       try db.execute(
         sql: """
           INSERT INTO triage (counterexample, decided, author, decision, duplicate_of, reason)
           VALUES (?, ?, ?, ?, ?, ?)
           """,
-        arguments: [counterexample, timestamp(), author, decision.rawValue, duplicateOf, reason])
+        arguments: [
+          counterexample, max(timestamp(), last), author, decision.rawValue, duplicateOf, reason,
+        ])
     }
   }
 
   /// A counterexample's history, oldest decision first.
   static func triage(of id: Int64, in db: GRDB.Database) throws -> [TriageEntry] {
     try Row.fetchAll(
-      db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY id", arguments: [id]
+      db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY decided, id", arguments: [id]
     ).map { row in
       TriageEntry(
         decided: row["decided"], author: row["author"],

@@ -28,6 +28,8 @@ public final class Explorer {
   package var observeState: ((Machine) -> Void)?
   /// Failures of ours, in words: a counterexample that does not replay.
   var internalErrors: [String] = []
+  /// More was found than is kept, or looked at.
+  var isCapped = false
   /// Makes another world like this one, with a machine of its own.
   let makeWorld: (Set<Reduction>) throws -> World
 
