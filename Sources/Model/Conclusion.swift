@@ -113,6 +113,7 @@ extension Explorer {
           < (b.0, b.1.violation.rule, b.1.violation.sites.description)
       }
     for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
+      if let isWanted, !isWanted(candidate.violation) { continue }
       let identity = world.identity(of: candidate.violation)
       if seen.contains(identity) { continue }
       if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule {

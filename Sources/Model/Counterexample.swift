@@ -58,6 +58,15 @@ public struct Counterexample: Codable, Sendable, Equatable {
         + " functions=\(functions.joined(separator: ","))"
     }
 
+    /// Whether both stand for one defect, whichever version of the algorithm made them.
+    public func isSameDefect(as other: Identity) -> Bool {
+      func present(_ identity: Identity) -> Identity {
+        Identity(
+          rule: identity.rule, lockClasses: identity.lockClasses, functions: identity.functions)
+      }
+      return present(self) == present(other)
+    }
+
     /// 128 bits of FNV-1a over `text`, in hexadecimal.
     public var fingerprint: String {
       var hash: UInt128 = 0x6C62_272E_07BB_0142_62B8_2175_6295_C58D

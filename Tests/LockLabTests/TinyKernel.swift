@@ -14,11 +14,18 @@ enum TinyKernel: String, CaseIterable {
 
   /// Compiles the kernel to `FOLDER/NAME.elf`; its path.
   func build(in workshop: Workshop, name: String? = nil) throws -> String {
-    let source = workshop.path("\(rawValue).S")
-    let image = workshop.path("\(name ?? rawValue).elf")
-    try Self.source.replacing("@BODY@", with: body).write(
+    try Self.build(name ?? rawValue, body: body, in: workshop)
+  }
+
+  /// Compiles a kernel that comes to `body` when all is set up, and whose timer runs `handler`.
+  static func build(
+    _ name: String, body: String, handler: String = "  incl counter", in workshop: Workshop
+  ) throws -> String {
+    let source = workshop.path("\(name).S")
+    let image = workshop.path("\(name).elf")
+    try Self.source.replacing("@BODY@", with: body).replacing("@HANDLER@", with: handler).write(
       toFile: source, atomically: true, encoding: .utf8)
-    let object = workshop.path("\(rawValue).o")
+    let object = workshop.path("\(name).o")
     try Self.run(["clang", "-target", "i686-unknown-none-elf", "-g", "-c", source, "-o", object])
     try Self.run([
       "ld.lld", "-m", "elf_i386", "-static", "-n", "-e", "_start", "--image-base=0x100000",
@@ -90,7 +97,7 @@ enum TinyKernel: String, CaseIterable {
     @BODY@
     timer:
       pushl %eax
-      incl counter
+    @HANDLER@
       movb $0x20, %al
       outb %al, $0x20
       popl %eax
