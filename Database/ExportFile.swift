@@ -39,7 +39,8 @@ public struct ExportFile: Codable, Sendable, Equatable {
 
   /// Of stored counterexamples; `bytes` fetches an image's, which must fit its digest.
   public init(
-    _ stored: [StoredCounterexample], version: String, bytes: (StoredCounterexample) throws -> [UInt8]
+    _ stored: [StoredCounterexample], version: String,
+    bytes: (StoredCounterexample) throws -> [UInt8]
   ) throws {
     locklabCounterexamples = Self.form
     self.version = version
@@ -137,7 +138,9 @@ extension ExportFile.Entry {
     guard RuleCatalogue.info(counterexample.rule) != nil else {
       return "there is no rule '\(counterexample.rule)'"
     }
-    guard let scenario = try? definition() else { return "the scenario's definition cannot be read" }
+    guard let scenario = try? definition() else {
+      return "the scenario's definition cannot be read"
+    }
     if let fault = Self.fault(scenario) { return "the scenario: \(fault)" }
     // Sums must not overflow, wherever they are made.
     let steps = counterexample.schedule.steps
@@ -151,14 +154,18 @@ extension ExportFile.Entry {
           && step.raise.map(scenario.sources.indices.contains) ?? true
       })
     else { return "the schedule names a CPU or a source that the scenario has not" }
-    guard triage.allSatisfy({ !$0.author.isEmpty && $0.duplicateOf == nil && $0.decision != .duplicate })
+    guard
+      triage.allSatisfy({ !$0.author.isEmpty && $0.duplicateOf == nil && $0.decision != .duplicate }
+      )
     else { return "a decision has no author, or means another counterexample" }
     return nil
   }
 
   private static func fault(_ scenario: Scenario) -> String? {
     if !(1...64).contains(scenario.cpus) { return "\(scenario.cpus) CPUs" }
-    if !(1 << 16...1 << 32).contains(scenario.memory) { return "\(scenario.memory) bytes of memory" }
+    if !(1 << 16...1 << 32).contains(scenario.memory) {
+      return "\(scenario.memory) bytes of memory"
+    }
     if scenario.start.hits < 1 || scenario.start.limit < 1 { return "no start" }
     if scenario.sources.contains(where: { source in
       source.line.map { !(0...15).contains($0) || $0 == 2 } ?? !source.nmi

@@ -78,11 +78,15 @@ extension Store {
   ) throws -> (id: Int64, isNew: Bool) {
     let imageID = try Int64.fetchOne(
       db, sql: "SELECT id FROM image WHERE digest = ?", arguments: [image.digest])!
-    let recorded = try insert(entry.counterexample, in: db)
+    var counterexample = entry.counterexample
+    let identity = counterexample.identity
+    counterexample.identity = .init(
+      rule: identity.rule, lockClasses: identity.lockClasses, functions: identity.functions)
+    let recorded = try insert(counterexample, in: db)
     let scenario = try entry.definition()
     let before = db.totalChangesCount
     let execution = try insert(
-      entry.counterexample, id: recorded.id, scenario: try id(of: scenario, in: db),
+      counterexample, id: recorded.id, scenario: try id(of: scenario, in: db),
       image: imageID, in: db)
     if db.totalChangesCount > before { added.executions += 1 }
     if let run {
@@ -92,6 +96,9 @@ extension Store {
           VALUES (?, ?, ?, ?)
           """, arguments: [execution, recorded.id, run, timestamp()])
       added.occurrences += db.changesCount
+    }
+    // What is known here already is not there again because a file from elsewhere has it too.
+    if recorded.isNew {
       try observe(
         .found, of: recorded.id, scenario: scenario.name, image: imageID, run: run,
         reason: "Imported; found elsewhere on \(entry.found.prefix(10)).", in: db)

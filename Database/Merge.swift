@@ -26,7 +26,8 @@ extension Store {
   public func merge(_ other: Store) throws -> Added {
     let here = URL(fileURLWithPath: path).resolvingSymlinksInPath()
     guard URL(fileURLWithPath: other.path).resolvingSymlinksInPath() != here else {
-      throw StoreError.other(path: other.path, detail: "is the database that it is to be merged into")
+      throw StoreError.other(
+        path: other.path, detail: "is the database that it is to be merged into")
     }
     do {
       return try queue.writeWithoutTransaction { db in

@@ -15,6 +15,11 @@ public struct Rows: Sendable, Equatable {
   public var rows: [[SQLValue]]
   /// There were more rows than asked for.
   public var isCut = false
+
+  public init(columns: [String], rows: [[SQLValue]]) {
+    self.columns = columns
+    self.rows = rows
+  }
 }
 
 /// Runs SQL that a person typed: one SELECT that can neither write, nor attach, nor run away.
@@ -99,7 +104,8 @@ public final class ReadOnlyQuery {
         $0 + 16 + Int(sqlite3_column_bytes(statement, $1))
       }
       guard bytes <= Self.resultLimit else {
-        throw StoreError.query(detail: "the result is larger than \(Self.resultLimit >> 20) MB; add LIMIT")
+        throw StoreError.query(
+          detail: "the result is larger than \(Self.resultLimit >> 20) MB; add LIMIT")
       }
     }
   }
