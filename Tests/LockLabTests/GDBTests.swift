@@ -59,8 +59,7 @@ struct GDBTests {
 
   /// The last write lies half a million instructions back.
   @Test func a_far_write_is_found_quickly() throws {
-    let image = try TinyKernel.build(
-      "far",
+    let image = try TinyKernel.write(
       body: """
         .globl far
         far:
@@ -71,7 +70,7 @@ struct GDBTests {
           cli
         2: hlt
           jmp 2b
-        """, in: workshop)
+        """, to: "far", in: workshop)
     _ = try workshop.locklab("check", "--image", image, "--from", "far", "--progress", "none")
     let (text, seconds) = try gdb.run(
       [

@@ -36,8 +36,7 @@ import Testing
     in workshop: Workshop
   ) throws -> String {
     let nops = String(repeating: "  nop\n", count: padding)
-    return try TinyKernel.build(
-      name,
+    return try TinyKernel.write(
       body: """
           jmp begin
         .type release, @function
@@ -100,7 +99,7 @@ import Testing
           addl $12, %esp
           popl %edx
           popl %ecx
-        """, in: workshop)
+        """, to: name, in: workshop)
   }
 
   private func id(of rule: String) throws -> String {

@@ -14,12 +14,14 @@ enum TinyKernel: String, CaseIterable {
 
   /// Compiles the kernel to `FOLDER/NAME.elf`; its path.
   func build(in workshop: Workshop, name: String? = nil) throws -> String {
-    try Self.build(name ?? rawValue, body: body, in: workshop)
+    try Self.write(body: body, to: name ?? rawValue, in: workshop)
   }
 
-  /// Compiles a kernel that comes to `body` when all is set up, and whose timer runs `handler`.
-  static func build(
-    _ name: String, body: String, handler: String = "  incl counter", in workshop: Workshop
+  /// Compiles a kernel that goes on with this code after its setup, and whose timer runs `handler`;
+  /// its path.
+  @discardableResult
+  static func write(
+    body: String, handler: String = "  incl counter", to name: String, in workshop: Workshop
   ) throws -> String {
     let source = workshop.path("\(name).S")
     let image = workshop.path("\(name).elf")
@@ -59,7 +61,7 @@ enum TinyKernel: String, CaseIterable {
   private static let source = """
     .section .text
     .long 0x1BADB002, 0, -0x1BADB002
-    .globl _start, timer, endless, idle, broken
+    .globl _start, timer, endless, idle, broken, start
     _start:
       movl $stack_top, %esp
       lgdt gdt_pointer
