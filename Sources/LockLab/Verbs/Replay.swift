@@ -64,7 +64,10 @@ struct Replay: ParsableCommand {
       stored, image: loaded,
       limits: .init(time: timeLimit.seconds, memory: memoryLimit.bytes),
       progress: ProgressReport(progress.progress))
-    if outcome.imageChanged { record(outcome, of: stored, image: loaded.record) }
+    // A search that somebody broke off has seen nothing.
+    if outcome.imageChanged, outcome.counterexample != nil || !Interruption.isRequested {
+      record(outcome, of: stored, image: loaded.record)
+    }
     if let gdb {
       try debug(outcome, of: stored, image: loaded, at: gdb)
       return
