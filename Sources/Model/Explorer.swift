@@ -28,6 +28,12 @@ public final class Explorer {
   package var observeState: ((Machine) -> Void)?
   /// Failures of ours, in words: a counterexample that does not replay.
   var internalErrors: [String] = []
+  /// The way from the start to where this search begins.
+  var prefix = Schedule()
+  /// Look for evidence of these violations only; nil: of all. Rules on progress are always looked into.
+  var isWanted: ((Violation) -> Bool)?
+  /// More was found than is kept, or looked at.
+  var isCapped = false
   /// Makes another world like this one, with a machine of its own.
   let makeWorld: (Set<Reduction>) throws -> World
 
@@ -221,7 +227,8 @@ public final class Explorer {
 
   private var firstLearnedAt: Int?
 
-  private var learned: Bool {
+  /// Whether this pass came upon something that another must begin with.
+  var learned: Bool {
     world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
   }
 
