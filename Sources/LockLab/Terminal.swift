@@ -51,6 +51,8 @@ struct Terminal {
 /// Text from an image or a file, fit for a terminal: control characters, and those that turn the
 /// direction of writing, are shown as escapes and do nothing.
 func printable(_ text: String) -> String {
+  // Most text is plain ASCII, and asking for every character's category takes long.
+  if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
   var result = ""
   for scalar in text.unicodeScalars {
