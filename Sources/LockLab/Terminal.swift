@@ -64,6 +64,23 @@ func printable(_ text: String) -> String {
   return result
 }
 
+/// JSON in which what does not belong on a terminal is written as escapes: the same value, another
+/// spelling. In JSON such characters stand in strings only, but for line ends.
+func printable(json text: String) -> String {
+  guard text.unicodeScalars.contains(where: { $0 != "\n" && isUnprintable($0) }) else {
+    return text
+  }
+  var result = ""
+  for scalar in text.unicodeScalars {
+    if scalar != "\n", isUnprintable(scalar) {
+      for unit in String(scalar).utf16 { result += String(format: "\\u%04x", unit) }
+    } else {
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
 private func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.properties.generalCategory {
   case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: true

@@ -16,7 +16,7 @@ enum TinyKernel: String, CaseIterable {
   func build(in workshop: Workshop, name: String? = nil) throws -> String {
     let source = workshop.path("\(rawValue).S")
     let image = workshop.path("\(name ?? rawValue).elf")
-    try Self.source.replacing("@BODY@", with: body).write(
+    try Self.source(body: body).write(
       toFile: source, atomically: true, encoding: .utf8)
     let object = workshop.path("\(rawValue).o")
     try Self.run(["clang", "-target", "i686-unknown-none-elf", "-g", "-c", source, "-o", object])
@@ -27,8 +27,10 @@ enum TinyKernel: String, CaseIterable {
     return image
   }
 
-  private static func run(_ arguments: [String]) throws {
+  /// Runs a tool, in a folder if one is given.
+  static func run(_ arguments: [String], in folder: URL? = nil) throws {
     let process = Process()
+    process.currentDirectoryURL = folder
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
     let errors = Pipe()
@@ -48,6 +50,9 @@ enum TinyKernel: String, CaseIterable {
     case .endless: "endless:\n  sti\n1: hlt\n  jmp 1b"
     }
   }
+
+  /// A kernel that comes to this code once all is set up.
+  static func source(body: String) -> String { source.replacing("@BODY@", with: body) }
 
   private static let source = """
     .section .text
