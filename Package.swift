@@ -65,9 +65,15 @@ let package = Package(
       exclude: ["boot-in-qemu.sh"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .testTarget(name: "DebugInfoTests", dependencies: ["DebugInfo", "Model"], swiftSettings: ours),
+    // Stores until it is killed.
+    .executableTarget(
+      name: "store-writer", dependencies: ["Database", "Model"], path: "Tests/StoreWriter",
+      swiftSettings: ours),
     .testTarget(
       name: "DatabaseTests",
-      dependencies: ["Database", "Model", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "Database", "Model", "store-writer", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: ours),
     .testTarget(
       name: "LockLabTests", dependencies: ["LockLab", "Database", "Model"], swiftSettings: ours),

@@ -63,8 +63,10 @@ extension Store {
         counterexample, id: recorded.id, scenario: try Self.id(of: scenario, in: db),
         image: imageID, in: db)
       try db.execute(
-        sql: "INSERT OR IGNORE INTO occurrence (execution, run, found) VALUES (?, ?, ?)",
-        arguments: [execution, run, timestamp()])
+        sql: """
+          INSERT OR IGNORE INTO occurrence (execution, counterexample, run, found)
+          VALUES (?, ?, ?, ?)
+          """, arguments: [execution, recorded.id, run, timestamp()])
       try Self.observe(
         .found, of: recorded.id, scenario: scenario.name, image: imageID, run: run,
         reason: "Found.", in: db)
@@ -93,7 +95,7 @@ extension Store {
       arguments: [image.digest, image.arch, image.size, image.origin])!
   }
 
-  private static func insert(
+  static func insert(
     _ counterexample: Counterexample, in db: GRDB.Database
   ) throws -> Recorded {
     let identity = counterexample.identity
@@ -113,7 +115,7 @@ extension Store {
     return Recorded(id: id, isNew: isNew)
   }
 
-  private static func insert(
+  static func insert(
     _ counterexample: Counterexample, id: Int64, scenario: Int64, image: Int64,
     in db: GRDB.Database
   ) throws -> Int64 {
@@ -146,7 +148,7 @@ extension Store {
     return execution
   }
 
-  private static func insert(
+  static func insert(
     _ events: [TraceEvent], execution: Int64, in db: GRDB.Database
   ) throws {
     let statement = try db.cachedStatement(
@@ -165,7 +167,7 @@ extension Store {
     }
   }
 
-  private static func insert(
+  static func insert(
     _ stacks: [ContextStack], execution: Int64, in db: GRDB.Database
   ) throws {
     let statement = try db.cachedStatement(

@@ -37,7 +37,11 @@ extension Store {
     }
   }
 
-  /// A counterexample's history, oldest decision first.
+  /// A counterexample's decisions, oldest first.
+  public func triage(of id: Int64) throws -> [TriageEntry] {
+    try read { try Self.triage(of: id, in: $0) }
+  }
+
   static func triage(of id: Int64, in db: GRDB.Database) throws -> [TriageEntry] {
     try Row.fetchAll(
       db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY decided, id", arguments: [id]

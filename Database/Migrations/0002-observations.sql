@@ -3,6 +3,7 @@
 
 -- The same run in two databases has the same uid: `merge` knows it again.
 ALTER TABLE run ADD COLUMN uid TEXT;
+-- (What an earlier version wrote has no random one: two copies of it still know each other's runs.)
 UPDATE run SET uid = 'v1 ' || started || ' ' || id || ' ' || command;
 CREATE UNIQUE INDEX run_by_uid ON run (uid);
 
@@ -74,26 +75,40 @@ END;
 
 CREATE INDEX triage_by_duplicate ON triage (duplicate_of) WHERE duplicate_of IS NOT NULL;
 
--- What listing needs of a counterexample with all its sightings, kept up to date, so that a page of
--- the list costs a page and not the whole database.
+-- A sighting names its counterexample too, so that two runs are compared by an index alone.
+ALTER TABLE occurrence ADD COLUMN counterexample INTEGER
+  REFERENCES counterexample ON DELETE CASCADE;
+UPDATE occurrence SET counterexample = (SELECT counterexample FROM execution WHERE id = execution);
+DROP INDEX occurrence_by_run;
+CREATE INDEX occurrence_by_run ON occurrence (run, counterexample);
+CREATE INDEX occurrence_by_counterexample ON occurrence (counterexample, found);
+
+-- What a list shows of a counterexample's sightings, kept up to date, so that a page of the list
+-- costs a page and not the whole database.
 ALTER TABLE counterexample ADD COLUMN occurrences INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE counterexample ADD COLUMN last_seen TEXT NOT NULL DEFAULT '';
-ALTER TABLE counterexample ADD COLUMN interrupts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counterexample ADD COLUMN interrupts INTEGER;  -- the fewest of its executions
 
 UPDATE counterexample SET (occurrences, last_seen, interrupts) =
-  (SELECT count(*), coalesce(max(o.found), ''), coalesce(min(e.interrupts), 0)
-   FROM execution e JOIN occurrence o ON o.execution = e.id
-   WHERE e.counterexample = counterexample.id);
+  (SELECT count(*), coalesce(max(o.found), ''), min(e.interrupts)
+   FROM occurrence o JOIN execution e ON e.id = o.execution
+   WHERE o.counterexample = counterexample.id);
 
 CREATE INDEX counterexample_by_last_seen ON counterexample (last_seen, id);
 
+CREATE TRIGGER execution_is_compared AFTER INSERT ON execution
+BEGIN
+  UPDATE counterexample SET interrupts = min(coalesce(interrupts, NEW.interrupts), NEW.interrupts)
+  WHERE id = NEW.counterexample;
+END;
+
 CREATE TRIGGER occurrence_is_counted AFTER INSERT ON occurrence
 BEGIN
-  UPDATE counterexample SET
-    interrupts = CASE WHEN occurrences = 0
-      THEN (SELECT interrupts FROM execution WHERE id = NEW.execution)
-      ELSE min(interrupts, (SELECT interrupts FROM execution WHERE id = NEW.execution)) END,
-    occurrences = occurrences + 1,
-    last_seen = max(last_seen, NEW.found)
-  WHERE id = (SELECT counterexample FROM execution WHERE id = NEW.execution);
+  UPDATE counterexample SET occurrences = occurrences + 1, last_seen = max(last_seen, NEW.found)
+  WHERE id = NEW.counterexample;
+END;
+
+CREATE TRIGGER occurrence_is_discounted AFTER DELETE ON occurrence
+BEGIN
+  UPDATE counterexample SET occurrences = occurrences - 1 WHERE id = OLD.counterexample;
 END;

@@ -66,7 +66,7 @@ func printable(_ text: String) -> String {
 
 /// JSON in which what does not belong on a terminal is written as escapes: the same value, another
 /// spelling. In JSON such characters stand in strings only, but for line ends.
-func printable(json text: String) -> String {
+func printableJSON(_ text: String) -> String {
   guard text.unicodeScalars.contains(where: { $0 != "\n" && isUnprintable($0) }) else {
     return text
   }

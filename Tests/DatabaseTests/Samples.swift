@@ -1,5 +1,6 @@
 import Database
 import Foundation
+import GRDB
 import Model
 
 /// A folder of its own for a test's files.
@@ -60,5 +61,33 @@ enum Sample {
         ContextStack(context: "interrupt 33 (keyboard)", frames: []),
       ],
       holders: ["task reader holds console_lock."], waiters: ["the keyboard handler waits for it."])
+  }
+}
+
+/// A database as any program opens it.
+struct RawDatabase {
+  private let queue: DatabaseQueue
+
+  init(_ path: String) throws { queue = try DatabaseQueue(path: path) }
+
+  func execute(_ sql: String) throws { try queue.write { try $0.execute(sql: sql) } }
+
+  func text(_ sql: String) throws -> String? {
+    try queue.read { try String.fetchOne($0, sql: sql) }
+  }
+}
+
+extension Store {
+  /// Every row of every table, as text; what a merge must not change when it is done again.
+  static func dump(_ path: String) throws -> String {
+    let queue = try DatabaseQueue(path: path)
+    defer { try? queue.close() }
+    return try queue.read { db in
+      let tables = try String.fetchAll(
+        db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+      return try tables.flatMap { table in
+        [table] + (try Row.fetchAll(db, sql: "SELECT * FROM \(table) ORDER BY 1, 2").map(\.description))
+      }.joined(separator: "\n")
+    }
   }
 }

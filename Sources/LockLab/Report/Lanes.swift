@@ -52,7 +52,7 @@ struct Lanes {
   }
 
   private static func held(_ event: TraceEvent) -> String {
-    event.held.isEmpty ? "-" : event.held.map { printable($0) }.joined(separator: ", ")
+    event.held.isEmpty ? "-" : event.held.map(printable).joined(separator: ", ")
   }
 
   /// A lane is in use from its first event on, also while it is interrupted or waits; not from where

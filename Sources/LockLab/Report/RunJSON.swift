@@ -96,7 +96,7 @@ struct ScenarioJSON: Encodable {
 func prettyJSON(_ value: any Encodable) throws -> String {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return printable(json: String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
+  return printableJSON(String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
 }
 
 /// Writes one JSON value and a line end to standard output.

@@ -53,15 +53,21 @@ struct RunReport {
     }?.reason
   }
 
-  /// Where in the sources a counterexample is best looked at: where the rule broke, or the last
-  /// place before that is known; without one, where the job defines the scenario.
+  /// Where in the sources a counterexample is best looked at: as near to the end as a function goes
+  /// that is part of its identity, and not one that it merely called, such as the lock's own; without
+  /// one, the last place that is known, or where the job defines the scenario.
   func place(of item: Judgement.Item) -> (path: String, line: Int?)? {
     let counterexample = item.finding.counterexample
-    let events = counterexample.events.reversed().map(\.location)
-    let frames = counterexample.stacks.first?.frames.map(\.location) ?? []
-    for location in (events + frames).compactMap({ $0 }) {
-      if let path = paths.relative(location.file) { return (path, max(location.line, 1)) }
+    let functions = Set(counterexample.identity.functions)
+    let events = counterexample.events.reversed().map { ($0.function, $0.location) }
+    let frames = counterexample.stacks.first?.frames.map { ($0.function, $0.location) } ?? []
+    let places = (events.prefix(1) + frames + events.dropFirst()).compactMap {
+      function, location -> (isOwn: Bool, path: String, line: Int)? in
+      guard let location, let path = paths.relative(location.file) else { return nil }
+      let name = function.firstRange(of: "+0x").map { String(function[..<$0.lowerBound]) } ?? function
+      return (functions.contains(name), path, max(location.line, 1))
     }
+    if let best = places.first(where: \.isOwn) ?? places.first { return (best.path, best.line) }
     return place(of: item.outcome)
   }
 

@@ -34,7 +34,7 @@ struct Replay: ParsableCommand {
   func run() throws {
     let store = try Store(path: database.path, access: .read)
     let stored = try store.counterexample(try store.identifier(of: id))
-    let source = image.map { ImageSource.file($0) } ?? ImageSource(origin: stored.image.origin)
+    let source = try image.map { ImageSource.file($0) } ?? store.source(of: stored.image)
     guard let source else {
       throw Failure("it is not known where the image came from; use --image")
     }
