@@ -67,6 +67,8 @@ public final class Explorer {
     }
     baseFingerprint = world.memory.fingerprint
     snapshot = Snapshot(world.machine)
+    runs = RunCache(
+      memory: world.memory, cpuCount: world.machine.cpus.count, capacity: Explorer.runCacheBytes)
   }
 
   deinit { table.deallocate() }
@@ -74,6 +76,8 @@ public final class Explorer {
   let baseCPUs: [[UInt64]]
   let baseFingerprint: Fingerprint
   var snapshot: Snapshot
+  let runs: RunCache
+  static let runCacheBytes = 64 << 20
 
   // MARK: The search
 
@@ -204,6 +208,12 @@ public final class Explorer {
     world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
   }
 
+  /// Grows with whatever is learned.
+  private var learnedCount: Int {
+    let o = world.machine.observation
+    return o.newlyShared &+ o.readsBelowStack &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
+  }
+
   /// A handler looks at where, or with what in its registers, it interrupted.
   private var victimRead: Bool {
     world.reductions.contains(.fuse)
@@ -247,6 +257,7 @@ public final class Explorer {
     savedBytes = 0
     graph.add(StateGraph.Info.sink)
     _ = table.insert(Fingerprint(low: 1, high: 1))
+    runs.forget()
     restoreBase()
   }
 
@@ -262,16 +273,48 @@ public final class Explorer {
   private func expand(_ saved: Saved, layer: Int) {
     restore(saved)
     snapshot.take(world.machine)
+    let cpuKey = world.reuses ? world.cpuKey() : Fingerprint()
     var targets: [Int] = []
     var choices = saved.choices
     while choices != 0 {
       let choice = choices.trailingZeroBitCount
       choices &= choices - 1
-      let outcome = world.advance(choice)
-      targets.append(settle(outcome, from: saved.id, choice: choice, injected: layer))
+      let target =
+        world.reuses
+        ? reuse(choice, cpuKey, from: saved.id, injected: layer)
+        : settle(world.advance(choice), from: saved.id, choice: choice, injected: layer)
+      targets.append(target)
       if choices != 0 { snapshot.putBack(world.machine) }
     }
     graph.addEdges(from: saved.id, choices: saved.choices, targets: targets)
+  }
+
+  /// Takes a step, by executing it only if none like it was executed before.
+  private func reuse(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
+    let machine = world.machine
+    if machine.codeVaries {
+      return settle(world.advance(choice), from: state, choice: choice, injected: injected)
+    }
+    if let done = runs.repeatStep(choice, cpuKey, machine) {
+      machine.observation.lowestSP = world.cpu.rsp
+      return enter(choices: done.choices, cpuKey: done.cpuKey, later: choice != 0)
+    }
+    let learned = learnedCount
+    runs.begin(machine)
+    let outcome = world.advance(choice)
+    memoize: if case .choices(let mask) = outcome, world.violations.isEmpty, !machine.codeVaries,
+      learned == learnedCount, !world.memory.recordedCodeWrite
+    {
+      let same = runs.end(
+        choice, cpuKey, choices: mask, cpuKeyAfter: world.cpuKey(), machine)
+      if same { break memoize }
+      internalErrors.append(
+        "A step of context `\(world.image.symbols.describe(world.cpu.rip))` is not a function of what it was seen to read; please report this, and use `--reduce` without `reuse`."
+      )
+    } else {
+      runs.abandon()
+    }
+    return settle(outcome, from: state, choice: choice, injected: injected)
   }
 
   /// Takes up the outcome of a step: violations, and the state that it led to.
@@ -294,14 +337,7 @@ public final class Explorer {
     switch outcome {
     case .ended, .obstacle: return Explorer.sink
     case .choices(let mask):
-      let key = world.key()
-      let (id, isNew) = table.insert(key)
-      if isNew {
-        observeState?(world.machine)
-        graph.add(stateInfo())
-        save(id, choices: mask, later: choice != 0)
-      }
-      return id
+      return enter(choices: mask, cpuKey: world.cpuKey(), later: choice != 0)
     case .terminal(let terminal):
       var key = world.key()
       key.low &+= 0x5851_F42D_4C95_7F2D &* (UInt64(terminal.rawValue) + 1)
@@ -318,6 +354,17 @@ public final class Explorer {
       }
       return id
     }
+  }
+
+  /// Enters the present state, at which there are choices.
+  private func enter(choices: UInt32, cpuKey: Fingerprint, later: Bool) -> Int {
+    let (id, isNew) = table.insert(world.key(cpus: cpuKey))
+    if isNew {
+      observeState?(world.machine)
+      graph.add(stateInfo())
+      save(id, choices: choices, later: later)
+    }
+    return id
   }
 
   private func isObstacle(_ outcome: Outcome) -> Bool {
