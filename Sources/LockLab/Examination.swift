@@ -70,9 +70,9 @@ final class Examination {
         if let earlier = waiting[index], Interruption.isRequested || (share ?? 0) <= earlier.share {
           continue
         }
-        let outcome = try explore(index, share: share)
-        if outcome.result.verdict == .inconclusive, let share, share > 0,
-          outcome.result.seconds >= share,
+        var outcome = try explore(index, share: share)
+        if let earlier = waiting[index] { outcome.keep(earlier.outcome) }
+        if isOpen(outcome), let share, share > 0, outcome.result.seconds >= share,
           !Interruption.isRequested
         {
           waiting[index] = (outcome, share)
@@ -87,6 +87,16 @@ final class Examination {
     }
     for (index, last) in waiting.sorted(by: { $0.key < $1.key }) { try settle(index, last.outcome) }
     return plan.items.indices.map { outcomes[$0]! }
+  }
+
+  /// Whether more time could tell more.
+  private func isOpen(_ outcome: Outcome) -> Bool {
+    switch outcome.result.verdict {
+    case .inconclusive: true
+    case .violated:
+      goesOn && outcome.result.scenario.expect == .clean && outcome.result.cutShort != nil
+    case .clean, .error: false
+    }
   }
 
   func finish(_ status: ExitStatus) throws {
@@ -178,6 +188,22 @@ final class Examination {
 }
 
 extension Examination.Outcome {
+  /// Takes over what an earlier, shorter search for the same scenario has found.
+  fileprivate mutating func keep(_ earlier: Examination.Outcome) {
+    for finding in earlier.findings {
+      let fingerprint = finding.counterexample.identity.fingerprint
+      if let same = findings.firstIndex(where: {
+        $0.counterexample.identity.fingerprint == fingerprint
+      }) {
+        findings[same].isNew = findings[same].isNew || finding.isNew
+      } else {
+        findings.append(finding)
+        result.counterexamples.append(finding.counterexample)
+        if result.verdict != .error { result.verdict = .violated }
+      }
+    }
+  }
+
   /// A scenario of which nothing is known but why.
   init(
     unexplored job: JobScenario, scenario: Scenario, image: ImageRecord, _ verdict: Verdict,

@@ -75,6 +75,7 @@ struct StoredExamination {
   private static func digest(_ source: ImageSource) throws -> String? {
     switch source {
     case .builtin(let name): return KernelImages.image(named: name).map { Digest.sha256($0) }
+    case .bytes(let bytes, _): return Digest.sha256(bytes)
     case .file(let path):
       guard FileManager.default.fileExists(atPath: path) else { return nil }
       return Digest.sha256(try readFile(path, limit: 1 << 30))

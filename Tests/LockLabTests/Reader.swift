@@ -29,17 +29,12 @@ enum Reader {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "\(oracle)/bin/python")
     process.arguments = [root.appendingPathComponent("Tests/Oracle/\(script)").path] + arguments
-    let (output, errors) = (Pipe(), Pipe())
-    (process.standardOutput, process.standardError) = (output, errors)
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let complaint = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw Refused(
-        description: "\(script) \(arguments): " + String(decoding: complaint, as: UTF8.self))
+    let outcome = try Workshop().run(process)
+    guard outcome.status == 0 else {
+      throw Refused(description: "\(script) \(arguments): \(outcome.errors)")
     }
-    return try JSONSerialization.jsonObject(with: text, options: .fragmentsAllowed)
+    return try JSONSerialization.jsonObject(
+      with: Data(outcome.output.utf8), options: .fragmentsAllowed)
   }
 }
 

@@ -149,15 +149,17 @@ struct Judgement {
     switch result.verdict {
     case .error: status = .failure
     case .inconclusive:
-      inconclusive.append(
-        Open(outcome: outcome, reason: result.notes.first ?? "No reason is known."))
+      let reason = result.openEnds.flatMap { _ in result.cutShort } ?? result.notes.first
+      inconclusive.append(Open(outcome: outcome, reason: reason ?? "No reason is known."))
     case .clean, .violated:
       let broken = Set(result.rules)
       missing += result.scenario.expectedRules.filter { !broken.contains($0) }.map {
         Missing(scenario: result.scenario.name, rule: $0)
       }
       // What is let pass must not hide what the search did not come to any more.
-      if result.scenario.expect == .clean, let reason = result.cutShort {
+      if result.verdict == .violated, result.scenario.expect == .clean,
+        let reason = result.cutShort
+      {
         inconclusive.append(Open(outcome: outcome, reason: reason))
       }
     }

@@ -55,7 +55,8 @@ struct GitLabReport {
       func entry(_ check: String, _ severity: String, _ text: String) -> Entry {
         Entry(
           description: printable("\(name): \(text)"), checkName: check,
-          fingerprint: String(Digest.sha256("\(check) \(name) \(text)").prefix(32)),
+          fingerprint: String(
+            Digest.sha256("\(check) \(outcome.job.file) \(name) \(text)").prefix(32)),
           severity: severity, location: location(report.place(of: outcome)))
       }
       var entries = report.missing(in: outcome).map {

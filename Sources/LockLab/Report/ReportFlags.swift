@@ -72,6 +72,7 @@ struct ReportFlags: ParsableArguments {
       throw Failure("standard output has --format json already; give the report a file")
     }
     for report in reports where report.file != "-" { try checkWritable(report.file) }
+    if let stepSummary { try checkWritable(stepSummary) }
   }
 
   func write(_ report: RunReport) throws {

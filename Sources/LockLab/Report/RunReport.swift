@@ -64,7 +64,8 @@ struct RunReport {
     let places = (events.prefix(1) + frames + events.dropFirst()).compactMap {
       function, location -> (isOwn: Bool, path: String, line: Int)? in
       guard let location, let path = paths.relative(location.file) else { return nil }
-      let name = function.firstRange(of: "+0x").map { String(function[..<$0.lowerBound]) } ?? function
+      let name =
+        function.firstRange(of: "+0x").map { String(function[..<$0.lowerBound]) } ?? function
       return (functions.contains(name), path, max(location.line, 1))
     }
     if let best = places.first(where: \.isOwn) ?? places.first { return (best.path, best.line) }
