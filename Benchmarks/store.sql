@@ -32,8 +32,8 @@ INSERT INTO counterexample (id, fingerprint, identity_version, rule, title, lock
     CASE i % 5 WHEN 0 THEN 'deadlock-on-interrupt' WHEN 1 THEN 'lock-release-order'
       WHEN 2 THEN 'stack-reuse' WHEN 3 THEN 'irq-unsafe-lock' ELSE 'lost-wakeup' END,
     'interrupt 44 (mouse), arriving at `function_' || i || '+0x53` (file.c:16), waits for `lock_'
-      || i % 997 || '` at `redraw+0x12`, held by the code it interrupted',
-    json_array('lock_' || i % 997), json_array('function_' || i, 'handler_' || i % 31)
+      || (i % 997) || '` at `redraw+0x12`, held by the code it interrupted',
+    json_array('lock_' || (i % 997)), json_array('function_' || i, 'handler_' || (i % 31))
   FROM number;
 
 INSERT INTO execution (id, counterexample, scenario, image, schedule, schedule_digest, steps,

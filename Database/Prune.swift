@@ -22,6 +22,8 @@ public struct Pruned: Codable, Sendable, Equatable {
   public var executions = 0
   public var counterexamples: [CounterexampleLine] = []
   public var images = 0
+
+  public init() {}
 }
 
 extension Store {

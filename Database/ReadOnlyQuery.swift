@@ -49,6 +49,10 @@ public final class ReadOnlyQuery {
     sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, Self.valueLimit)
     sqlite3_limit(connection, SQLITE_LIMIT_ATTACHED, 0)
     sqlite3_exec(connection, "PRAGMA query_only = ON", nil, nil, nil)
+    // These declare what they are like when they are first used, as one makes a table, which the
+    // authorizer refuses; lists are JSON.
+    sqlite3_exec(
+      connection, "SELECT 1 FROM json_each('[]'); SELECT 1 FROM json_tree('[]')", nil, nil, nil)
     sqlite3_set_authorizer(
       connection,
       { _, action, _, name, _, _ in

@@ -132,8 +132,7 @@ extension Store {
   private static func isGone(
     _ id: Int64, from earlier: Int64, in later: Int64, _ db: GRDB.Database
   ) throws -> Bool {
-    try Bool.fetchOne(
-      db,
+    let statement = try db.cachedStatement(
       sql: """
         SELECT NOT EXISTS (
           SELECT 1 FROM (
@@ -147,6 +146,8 @@ extension Store {
               WHERE counterexample = :id AND scenario = seen.name
                 AND observed <= coalesce((SELECT finished FROM run WHERE id = :later), '9')
               ORDER BY observed DESC, observation.id DESC LIMIT 1))
-        """, arguments: ["id": id, "earlier": earlier, "later": later]) ?? false
+        """)
+    return try Bool.fetchOne(
+      statement, arguments: ["id": id, "earlier": earlier, "later": later]) ?? false
   }
 }

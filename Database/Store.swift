@@ -63,8 +63,6 @@ public final class Store {
     configuration.prepareDatabase { db in
       // What was announced survives a power failure too.
       if !readOnly { try db.execute(sql: "PRAGMA synchronous = FULL") }
-      // A database from elsewhere may hold views and triggers that are not ours.
-      try db.execute(sql: "PRAGMA trusted_schema = OFF")
     }
     return configuration
   }

@@ -103,8 +103,18 @@ extension StoreError {
     case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy(path: path)
     case .SQLITE_CORRUPT: self = .damaged(path: path, detail: detail)
     case .SQLITE_CANTOPEN: self = Self.whyNotOpened(path)
+    // Some writes fail in other ways where there is no room.
+    case .SQLITE_IOERR where Self.isDiskFull(path): self = .diskFull(path: path)
     default: self = .other(path: path, detail: detail)
     }
+  }
+
+  private static func isDiskFull(_ path: String) -> Bool {
+    var disk = statvfs()
+    guard statvfs(URL(fileURLWithPath: path).deletingLastPathComponent().path, &disk) == 0 else {
+      return false
+    }
+    return UInt64(disk.f_bavail) * UInt64(disk.f_frsize) < 64 << 10
   }
 
   private static func whyNotOpened(_ path: String) -> StoreError {

@@ -39,7 +39,9 @@ import Testing
     try store.record(result, image: image, run: run)
   }
 
-  private func status(_ id: Int64 = 1) throws -> String { try store.counterexample(id).machineStatus }
+  private func status(_ id: Int64 = 1) throws -> String {
+    try store.counterexample(id).machineStatus
+  }
 
   private let defect = Sample.counterexample()
 
@@ -124,7 +126,8 @@ import Testing
     // Explored to the end, on the same code: something else has changed.
     try explore(scenario(), on: "a")
     #expect(try status() == "not-reachable-in-these-bounds")
-    #expect(try store.observations(of: 1).last?.reason.contains("one on which it was found") == true)
+    #expect(
+      try store.observations(of: 1).last?.reason.contains("one on which it was found") == true)
     try explore(scenario(), on: "b")
     #expect(try status() == "gone")
     // Back on the old image, and stopped early: it cannot be gone there.
@@ -197,7 +200,8 @@ import Testing
     try explore(scenario("one"), on: "a", in: run, finding: [defect])
     #expect(
       try store.recordObservation(
-        counterexample: 1, status: .gone, run: nil, reason: "The schedule runs to its end.") == .gone)
+        counterexample: 1, status: .gone, run: nil, reason: "The schedule runs to its end.")
+        == .gone)
     #expect(
       try store.recordObservation(
         counterexample: 1, status: .present, run: nil, reason: "Replayed.") == .reappeared)

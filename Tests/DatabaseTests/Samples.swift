@@ -86,7 +86,8 @@ extension Store {
       let tables = try String.fetchAll(
         db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
       return try tables.flatMap { table in
-        [table] + (try Row.fetchAll(db, sql: "SELECT * FROM \(table) ORDER BY 1, 2").map(\.description))
+        [table]
+          + (try Row.fetchAll(db, sql: "SELECT * FROM \(table) ORDER BY 1").map(\.description))
       }.joined(separator: "\n")
     }
   }

@@ -14,11 +14,17 @@ enum TinyKernel: String, CaseIterable {
 
   /// Compiles the kernel to `FOLDER/NAME.elf`; its path.
   func build(in workshop: Workshop, name: String? = nil) throws -> String {
-    let source = workshop.path("\(rawValue).S")
-    let image = workshop.path("\(name ?? rawValue).elf")
+    try Self.write(body: body, to: name ?? rawValue, in: workshop)
+  }
+
+  /// Compiles a kernel that goes on with this code after its setup; its path.
+  @discardableResult
+  static func write(body: String, to name: String, in workshop: Workshop) throws -> String {
+    let source = workshop.path("\(name).S")
+    let image = workshop.path("\(name).elf")
     try Self.source(body: body).write(
       toFile: source, atomically: true, encoding: .utf8)
-    let object = workshop.path("\(rawValue).o")
+    let object = workshop.path("\(name).o")
     try Self.run(["clang", "-target", "i686-unknown-none-elf", "-g", "-c", source, "-o", object])
     try Self.run([
       "ld.lld", "-m", "elf_i386", "-static", "-n", "-e", "_start", "--image-base=0x100000",
@@ -33,11 +39,15 @@ enum TinyKernel: String, CaseIterable {
     process.currentDirectoryURL = folder
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
-    let errors = Pipe()
-    process.standardError = errors
+    // A file, not a pipe: reading from one is not taken up again after a signal.
+    let errors = FileManager.default.temporaryDirectory
+      .appendingPathComponent("locklab-tool-\(UUID().uuidString)")
+    try Data().write(to: errors)
+    defer { try? FileManager.default.removeItem(at: errors) }
+    process.standardError = try FileHandle(forWritingTo: errors)
     try process.run()
-    let message = errors.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
+    let message = try Data(contentsOf: errors)
     guard process.terminationStatus == 0 else {
       throw Failed(message: String(decoding: message, as: UTF8.self))
     }
@@ -57,7 +67,7 @@ enum TinyKernel: String, CaseIterable {
   private static let source = """
     .section .text
     .long 0x1BADB002, 0, -0x1BADB002
-    .globl _start, timer, endless, idle, broken
+    .globl _start, timer, endless, idle, broken, start
     _start:
       movl $stack_top, %esp
       lgdt gdt_pointer

@@ -34,7 +34,8 @@ enum StoreWriter {
 
   private static func counterexample(_ function: String) -> Counterexample {
     let event = TraceEvent(
-      kind: .access, step: 1, cpu: 0, context: "task", text: "something happens", address: 0x10_0000)
+      kind: .access, step: 1, cpu: 0, context: "task", text: "something happens", address: 0x10_0000
+    )
     return Counterexample(
       rule: "deadlock", title: "\(function) waits.",
       identity: .init(rule: "deadlock", lockClasses: ["lock"], functions: [function]),
