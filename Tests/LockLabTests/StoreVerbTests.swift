@@ -83,7 +83,7 @@ import Testing
     let diff = try workshop.locklab("diff", "1", "4")
     #expect(diff.status == 0)
     #expect(diff.output.contains("\nGone since run 1: 1\n"))
-    #expect(diff.output.contains(/earlier  run 1, 20\S+ \S+, 1 scenario, ended with 1: locklab check /))
+    #expect(diff.output.contains(/earlier  run 1, 20\S+ \S+, 1 scenario, ended with 1: locklab check/))
     let back = try workshop.locklab("diff", "previous", "last", "--format", "json")
     #expect(back.output.contains("\"new\" : 1,"))
     let open = try workshop.locklab("diff", "1", "3")
