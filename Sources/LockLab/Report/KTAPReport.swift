@@ -20,8 +20,8 @@ struct KTAPReport {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  /// In a description a `#` would begin a directive.
+  /// In a description a `#` begins a directive, and not every reader knows an escape for it.
   static func escaped(_ text: String) -> String {
-    printable(text).replacing("\\", with: "\\\\").replacing("#", with: "\\#")
+    printable(text).replacing("#", with: "\\x23")
   }
 }
