@@ -33,15 +33,15 @@ struct MachineHistory {
     let rows = try Row.fetchCursor(
       db,
       sql: """
-        SELECT decided AS time, 0 AS kind, id, decision AS what, NULL AS scenario, NULL AS run
+        SELECT decided AS time, author AS kind, id, decision AS what, NULL AS scenario, NULL AS run
         FROM triage WHERE counterexample = :id
         UNION ALL
-        SELECT observed, 1, id, outcome, scenario, run FROM observation WHERE counterexample = :id
+        SELECT observed, '', id, outcome, scenario, run FROM observation WHERE counterexample = :id
         ORDER BY 1, 2, 3
         """, arguments: ["id": id])
     while let row = try rows.next() {
       let what: String = row["what"]
-      if row["kind"] == 0 {
+      if row["scenario"] == nil {
         decide(Decision(rawValue: what) ?? .unreviewed)
       } else {
         observe(

@@ -97,13 +97,12 @@ extension Store {
   @discardableResult
   static func observe(
     _ outcome: Observation.Outcome, of counterexample: Int64, scenario: String, image: Int64?,
-    run: Int64?, reason: String, at time: String = timestamp(), in db: GRDB.Database
+    run: Int64?, reason: String, in db: GRDB.Database
   ) throws -> MachineStatus {
     var history = try MachineHistory(of: counterexample, in: db)
     let (status, isNews) = history.observe(outcome, scenario: scenario, run: run)
     guard isNews else { return status }
-    // A history that came from a clock that is ahead still ends with what is said now.
-    let time = max(time, history.latest)
+    let time = timestamp(after: history.latest)
     try db.execute(
       sql: """
         INSERT INTO observation (counterexample, observed, run, scenario, image, outcome, status,

@@ -21,18 +21,14 @@ extension Store {
     reason: String
   ) throws {
     try write { db in
-      // Whoever decides now decides last, even where a clock elsewhere was ahead.
-      let last =
-        try String.fetchOne(
-          db, sql: "SELECT max(decided) FROM triage WHERE counterexample = ?",
-          arguments: [counterexample]) ?? ""
+      let last = try MachineHistory(of: counterexample, in: db).latest
       try db.execute(
         sql: """
           INSERT INTO triage (counterexample, decided, author, decision, duplicate_of, reason)
           VALUES (?, ?, ?, ?, ?, ?)
           """,
         arguments: [
-          counterexample, max(timestamp(), last), author, decision.rawValue, duplicateOf, reason,
+          counterexample, timestamp(after: last), author, decision.rawValue, duplicateOf, reason,
         ])
     }
   }
@@ -44,7 +40,8 @@ extension Store {
 
   static func triage(of id: Int64, in db: GRDB.Database) throws -> [TriageEntry] {
     try Row.fetchAll(
-      db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY decided, id", arguments: [id]
+      db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY decided, author, id",
+      arguments: [id]
     ).map { row in
       TriageEntry(
         decided: row["decided"], author: row["author"],

@@ -69,7 +69,7 @@ CREATE TRIGGER triage_decides AFTER INSERT ON triage
 BEGIN
   UPDATE counterexample SET person_status =
     (SELECT decision FROM triage WHERE counterexample = NEW.counterexample
-      ORDER BY decided DESC, id DESC LIMIT 1)
+      ORDER BY decided DESC, author DESC, id DESC LIMIT 1)
   WHERE id = NEW.counterexample;
 END;
 
@@ -94,7 +94,37 @@ UPDATE counterexample SET (occurrences, last_seen, interrupts) =
    FROM occurrence o JOIN execution e ON e.id = o.execution
    WHERE o.counterexample = counterexample.id);
 
-CREATE INDEX counterexample_by_last_seen ON counterexample (last_seen, id);
+-- Whoever filters by these reads the index alone.
+CREATE INDEX counterexample_by_last_seen
+  ON counterexample (last_seen, id, rule, machine_status, person_status);
+DROP INDEX counterexample_by_rule;
+CREATE INDEX counterexample_by_rule ON counterexample (rule, person_status);
+
+-- The functions of each counterexample, to find it by one.
+CREATE TABLE counterexample_function (
+  function TEXT NOT NULL,
+  counterexample INTEGER NOT NULL REFERENCES counterexample ON DELETE CASCADE,
+  PRIMARY KEY (function, counterexample)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX counterexample_function_by_counterexample
+  ON counterexample_function (counterexample);
+
+INSERT OR IGNORE INTO counterexample_function
+  SELECT f.value, c.id FROM counterexample c, json_each(c.functions) f;
+
+CREATE TRIGGER counterexample_has_functions AFTER INSERT ON counterexample
+BEGIN
+  INSERT OR IGNORE INTO counterexample_function
+    SELECT value, NEW.id FROM json_each(NEW.functions);
+END;
+
+CREATE TRIGGER counterexample_has_other_functions AFTER UPDATE OF functions ON counterexample
+BEGIN
+  DELETE FROM counterexample_function WHERE counterexample = NEW.id;
+  INSERT OR IGNORE INTO counterexample_function
+    SELECT value, NEW.id FROM json_each(NEW.functions);
+END;
 
 CREATE TRIGGER execution_is_compared AFTER INSERT ON execution
 BEGIN

@@ -1,7 +1,7 @@
 -- Every counterexample with how often and where it was seen; newest sighting first.
 -- Arguments that are NULL do not filter: rule, scenario and function are GLOB patterns, image is the
 -- start of a digest or a GLOB over its origin, since is a time, machine and person are JSON arrays
--- of statuses, text is looked for in title, rule, locks and functions.
+-- of statuses, pattern is a LIKE pattern (escape: \) for title, rule, locks or functions.
 SELECT c.id, c.rule, c.machine_status AS machine, c.person_status AS person, c.occurrences,
   c.interrupts,
   (SELECT group_concat(name, ', ') FROM
@@ -19,9 +19,8 @@ WHERE (:rule IS NULL OR c.rule GLOB :rule)
     AND e.image IN (SELECT id FROM image
       WHERE substr(digest, 1, length(:image)) = lower(:image) OR origin GLOB '*' || :image)))
   AND (:function IS NULL
-    OR EXISTS (SELECT 1 FROM json_each(c.functions) WHERE value GLOB :function))
-  AND (:text IS NULL
-    OR instr(lower(c.title || char(10) || c.rule || char(10) || c.lock_classes || char(10)
-      || c.functions), lower(:text)))
+    OR c.id IN (SELECT counterexample FROM counterexample_function WHERE function GLOB :function))
+  AND (:pattern IS NULL OR c.title LIKE :pattern ESCAPE '\' OR c.rule LIKE :pattern ESCAPE '\'
+    OR c.lock_classes LIKE :pattern ESCAPE '\' OR c.functions LIKE :pattern ESCAPE '\')
 ORDER BY c.last_seen DESC, c.id DESC
 LIMIT :limit;

@@ -7,8 +7,9 @@ import Model
 final class Folder {
   let url: URL
 
-  init() throws {
-    url = FileManager.default.temporaryDirectory
+  init(in place: String? = nil) throws {
+    let usable = place.flatMap { FileManager.default.isWritableFile(atPath: $0) ? $0 : nil }
+    url = (usable.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory)
       .appendingPathComponent("locklab-database-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   }

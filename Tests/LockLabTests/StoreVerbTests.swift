@@ -70,11 +70,14 @@ import Testing
     #expect(history.status == 0 && history.errors == "")
     let lines = history.output.split(separator: "\n").map(String.init)
     #expect(lines.count == 6)
-    for (line, words) in zip(lines.dropFirst(), [
-      ["machine", "new", "kernel", "Found."], ["machine", "present"],
-      ["machine", "gone", "Every reachable state was examined"],
-      ["person", "fixed", "ada", "interrupts are on"], ["machine", "reappeared"],
-    ]) {
+    for (line, words) in zip(
+      lines.dropFirst(),
+      [
+        ["machine", "new", "kernel", "Found."], ["machine", "present"],
+        ["machine", "gone", "Every reachable state was examined"],
+        ["person", "fixed", "ada", "interrupts are on"], ["machine", "reappeared"],
+      ])
+    {
       for word in words { #expect(line.contains(word), "\(line)") }
     }
     let json = try workshop.locklab("history", "1", "--format", "json").output
@@ -83,13 +86,18 @@ import Testing
     let diff = try workshop.locklab("diff", "1", "4")
     #expect(diff.status == 0)
     #expect(diff.output.contains("\nGone since run 1: 1\n"))
-    #expect(diff.output.contains(/earlier  run 1, 20\S+ \S+, 1 scenario, ended with 1: locklab check/))
+    #expect(
+      diff.output.contains(/earlier  run 1, 20\S+ \S+, 1 scenario, ended with 1: locklab check/))
     let back = try workshop.locklab("diff", "previous", "last", "--format", "json")
     #expect(back.output.contains("\"new\" : 1,"))
     let open = try workshop.locklab("diff", "1", "3")
     #expect(open.output.contains("\nNot found by run 3, nor excluded by it: 1\n"))
-    #expect(try workshop.locklab("query", "--status", "reappeared", "--format", "csv").output.contains("\r\n1,"))
-    #expect(try workshop.locklab("query", "--status", "fixed", "--status", "gone").output.hasSuffix("(none)\n"))
+    #expect(
+      try workshop.locklab("query", "--status", "reappeared", "--format", "csv").output.contains(
+        "\r\n1,"))
+    #expect(
+      try workshop.locklab("query", "--status", "fixed", "--status", "gone").output.hasSuffix(
+        "(none)\n"))
     #expect(try workshop.locklab("query", "--saved", "open").output.contains("reappeared"))
   }
 
@@ -111,7 +119,8 @@ import Testing
     #expect(imported.status == 0)
     #expect(
       imported.output.hasPrefix(
-        "one.locklab: new: 1 run, 1 counterexample, 1 occurrence, 1 observation\n  1  interrupts-lost: "))
+        "one.locklab: new: 1 run, 1 counterexample, 1 occurrence, 1 observation\n  1  interrupts-lost: "
+      ))
     let replayed = try elsewhere.locklab("replay", "1")
     #expect(replayed.status == 0)
     #expect(replayed.output.hasPrefix("Same: interrupts-lost breaks at instruction "))
@@ -164,7 +173,7 @@ import Testing
   }
 
   @Test func strings_from_an_image_do_nothing_to_a_terminal_or_to_sql() throws {
-    let evil = "\u{1B}]0;x\u{7}\u{9B}31m\u{202E}'; DROP TABLE run; --<script>]]>\u{0}\r\n\"&\u{2028}end"
+    let evil = "\u{1B}]0;x\u{7}\u{9B}31m\u{202E}'; DROP TABLE run; --<script>]]>\r\n\"&\u{2028}end"
     let file = SourceLocation(file: "\(evil).c", line: 1)
     var bad = StoredSample.deadlock
     bad.title = evil
@@ -198,11 +207,9 @@ import Testing
       ["diff", "1", "1"], ["diff", "1", "1", "--format", "json"], ["query", "--text", evil],
       ["query", "SELECT * FROM triage"], ["query", "SELECT '\u{1B}[31m' AS \"\u{9B}31m\""],
       ["query", "--rule", evil], ["show", evil], ["diff", evil, "1"], ["query", "--saved", evil],
-      ["query", "SELECT '\(evil.replacing("\u{0}", with: ""))'"],
+      ["query", "SELECT '\(evil)'"],
     ] {
-      // An argument ends at a NUL.
-      let process = workshop.process(arguments.map { $0.replacing("\u{0}", with: "") })
-      let outcome = try workshop.run(process)
+      let outcome = try workshop.run(workshop.process(arguments))
       for text in [outcome.output, outcome.errors] {
         let hostile = text.unicodeScalars.filter { scalar in
           switch scalar.properties.generalCategory {
@@ -215,6 +222,18 @@ import Testing
       #expect(outcome.status == 0 || outcome.errors.split(separator: "\n").count == 1)
     }
     #expect(try store.counterexample(1).counterexample == bad)
+  }
+
+  @Test func a_nul_ends_no_page() throws {
+    var bad = StoredSample.deadlock
+    bad.identity.functions = ["a\u{0}b", "c"]
+    bad.holders = ["held\u{0}by"]
+    try StoredSample.write(to: workshop, bad)
+    let page = try workshop.locklab("show", "1")
+    #expect(page.status == 0 && page.output.contains("a\\x00b → c"))
+    #expect(page.output.contains("held\\x00by"))
+    #expect(
+      try workshop.locklab("query", "SELECT 'x' || char(0) || 'y' AS v").output.contains("x\\x00y"))
   }
 
   @Test func a_full_disk_is_one_error_of_a_run_and_what_was_found_before_stays() throws {
@@ -243,6 +262,7 @@ import Testing
       full.errors
         == "locklab: disk/locklab.db: the disk is full; free some space or name a file on another "
         + "disk with --db\n")
+    try filler.close()
     try FileManager.default.removeItem(atPath: disk + "/filler")
     #expect(try workshop.locklab("show", "1", "--db", "disk/locklab.db").status == 0)
     #expect(try check("--db", "disk/locklab.db").status == 1)
@@ -260,8 +280,9 @@ import Testing
   func completion_knows_the_verbs(shell: String) throws {
     let script = try workshop.locklab("--generate-completion-script", shell)
     #expect(script.status == 0)
-    for word in ["history", "diff", "merge", "prune", "not-reachable-in-these-bounds"] {
-      #expect(script.output.contains(word))
+    let missing = ["history", "diff", "merge", "prune", "not-reachable-in-these-bounds"].filter {
+      !script.output.contains($0)
     }
+    #expect(missing.isEmpty)
   }
 }

@@ -29,7 +29,7 @@ struct Query: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Only of this status, the machine's or a person's; can be given more than once.",
-      valueName: "status"))
+      valueName: "status"), completion: .list(StatusFilter.allValueStrings))
   var status: [StatusFilter] = []
   @Option(help: ArgumentHelp("Only seen in this scenario.", valueName: "glob"))
   var scenario: String?
@@ -103,10 +103,15 @@ struct Query: ParsableCommand {
     }
     return [
       "rule": text(rule), "scenario": text(scenario), "image": text(image),
-      "function": text(function), "text": text(self.text), "since": text(since?.text),
+      "function": text(function), "pattern": text(pattern), "since": text(since?.text),
       "machine": list(status.compactMap(\.machine?.rawValue)),
       "person": list(status.compactMap(\.person?.rawValue)), "limit": .integer(Int64(limit)),
     ]
+  }
+
+  /// The text anywhere; what would be a wildcard in it is none.
+  private var pattern: String? {
+    text.map { "%" + $0.replacing(/[\\%_]/) { "\\" + $0.output } + "%" }
   }
 
   private static var list: Rows {
