@@ -69,7 +69,7 @@ public final class Memory {
   /// Watched words written through `setWord`, for the machine to act on before it goes on.
   var watchedWrites: [UInt64] = []
 
-  /// Frames that have bits in their bitmap.
+  /// Frames that have bits in their bitmap, in ascending order.
   var dirtyFrames: [Int32] = []
   /// Copy of each dirty frame's data as it was at `setBase`.
   let baseCopies: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -213,7 +213,8 @@ public final class Memory {
       let copy = UnsafeMutableRawPointer.allocate(byteCount: Memory.frameSize, alignment: 64)
       copy.copyMemory(from: frame, byteCount: Memory.frameSize)
       baseCopies[index] = copy
-      dirtyFrames.append(Int32(index))
+      let place = dirtyFrames.firstIndex { $0 > Int32(index) } ?? dirtyFrames.count
+      dirtyFrames.insert(Int32(index), at: place)
     }
     bits.pointee |= bit
   }
@@ -306,7 +307,7 @@ public final class Memory {
   }
 
   /// Appends to `out` each word that differs from the base, as number (physical address / 8) and
-  /// value.
+  /// value, in ascending order.
   public func difference(into out: inout [DifferingWord]) {
     for index32 in dirtyFrames {
       let index = Int(index32)

@@ -34,6 +34,9 @@ public struct Recorder {
     /// Bytes whose value follows from what was read or written before.
     var known: UInt8 = 0
     var written: UInt8 = 0
+    /// Bytes that were read before they were written, and what they were.
+    var read: UInt8 = 0
+    var original: UInt64 = 0
   }
 
   /// In the order of reading.
@@ -100,7 +103,10 @@ public struct Recorder {
     let new = mask & ~slots[at].known
     if new == 0 { return }
     slots[at].known |= new
-    reads.append(Bytes(word: word, mask: new, value: contents & Recorder.masks[Int(new)]))
+    slots[at].read |= new
+    let value = contents & Recorder.masks[Int(new)]
+    slots[at].original |= value
+    reads.append(Bytes(word: word, mask: new, value: value))
   }
 
   mutating func noteWrite(word: UInt64, mask: UInt8) {
@@ -112,8 +118,16 @@ public struct Recorder {
 
   mutating func noteCode() { touchedCode = true }
 
-  func forEachWrite(_ body: (_ word: UInt64, _ mask: UInt8) -> Void) {
-    for at in writtenSlots { body(slots[at].word, slots[at].written) }
+  /// Each word that was written, and those of its bytes that may not be as they were before.
+  func forEachWrite(_ body: (_ word: UInt64, _ mask: UInt8) -> Void, in memory: Memory) {
+    for at in writtenSlots {
+      var mask = slots[at].written
+      let changed = (memory.contents(ofWord: slots[at].word) ^ slots[at].original)
+      for i in 0..<8 as Range<UInt64> where changed >> (8 * i) & 0xFF == 0 {
+        mask &= ~(slots[at].read & 1 << UInt8(i))
+      }
+      if mask != 0 { body(slots[at].word, mask) }
+    }
   }
 }
 
@@ -136,14 +150,15 @@ extension Memory {
   /// Whether code or page tables were written since recording began.
   public var recordedCodeWrite: Bool { ledger.pointee.recorder.touchedCode }
 
-  /// What was written since recording began, as it is now.
+  /// What was written since recording began and may differ from before, as it is now.
   public func forEachRecordedWrite(_ body: (Recorder.Bytes) -> Void) {
-    ledger.pointee.recorder.forEachWrite { word, mask in
-      body(
-        Recorder.Bytes(
-          word: word, mask: mask,
-          value: contents(ofWord: word) & Recorder.masks[Int(mask)]))
-    }
+    ledger.pointee.recorder.forEachWrite(
+      { word, mask in
+        body(
+          Recorder.Bytes(
+            word: word, mask: mask,
+            value: contents(ofWord: word) & Recorder.masks[Int(mask)]))
+      }, in: self)
   }
 
   /// Does `body` without recording what it reads.
@@ -200,6 +215,7 @@ extension Memory {
   /// Writes bytes that were recorded.
   /// - Returns: false, with nothing written, when more than memory follows from one of them.
   public func apply(_ writes: UnsafeBufferPointer<Recorder.Bytes>) -> Bool {
+    let masks = Recorder.masks
     for bytes in writes {
       let index = Int(truncatingIfNeeded: bytes.word >> 9)
       if frameUses[index] != 0 && isWatched(frame: frame(index), bytes.word << 3) { return false }
@@ -210,7 +226,7 @@ extension Memory {
         .assumingMemoryBound(to: UInt64.self)
       storeObserved(
         word, frame: p, physical: bytes.word << 3,
-        word.pointee & ~Recorder.masks[Int(bytes.mask)] | bytes.value, mask: bytes.mask)
+        word.pointee & ~masks[Int(bytes.mask)] | bytes.value, mask: bytes.mask)
     }
     return true
   }

@@ -8,12 +8,11 @@ import Emulator
 /// it. For each choice and CPU block there is a tree: a node names bytes and their value, and leads
 /// to what was read next; a leaf holds what was written, and the CPUs' blocks afterwards.
 final class RunCache {
-  /// One read on the way. `place` 0: a leaf, whose number is `value`.
+  /// One read on the way; when the bytes have this value, the next node follows. `place` 0: a leaf,
+  /// whose number is `value`. (Nodes are entered as chains that end in a leaf.)
   private struct Node {
     var place: UInt64
     var value: UInt64
-    /// What follows when the bytes have this value.
-    var next: UInt32
   }
 
   /// What follows a node, or begins a tree, when the value is another.
@@ -44,13 +43,9 @@ final class RunCache {
   private var leaves: [Leaf] = []
   private var writes: [Recorder.Bytes] = []
   private var words: [Word] = []
-  /// Where what comes next is to be entered.
-  private enum Link {
-    case branch(UInt64, UInt64)
-    case node(Int)
-  }
   private var before: [UInt64]
   private let memory: Memory
+  private let masks = Recorder.masks
 
   private(set) var hits = 0
   private(set) var misses = 0
@@ -96,14 +91,10 @@ final class RunCache {
     return at
   }
 
-  private func enter(_ link: Link, _ node: UInt32) {
-    switch link {
-    case .node(let at): nodes[at].next = node
-    case .branch(let a, let b):
-      branches[slot(a, b)] = Branch(key: (a, b), next: node)
-      branchCount += 1
-      if branchCount * 2 > branchCapacity { growBranches() }
-    }
+  private func enter(_ a: UInt64, _ b: UInt64, _ node: Int) {
+    branches[slot(a, b)] = Branch(key: (a, b), next: UInt32(node))
+    branchCount += 1
+    if branchCount * 2 > branchCapacity { growBranches() }
   }
 
   private func growBranches() {
@@ -111,7 +102,9 @@ final class RunCache {
     branchCapacity *= 2
     branches = .allocate(capacity: branchCapacity)
     branches.initialize(repeating: Branch(), count: branchCapacity)
-    for i in 0..<count where old[i].next != 0 { branches[slot(old[i].key.0, old[i].key.1)] = old[i] }
+    for i in 0..<count where old[i].next != 0 {
+      branches[slot(old[i].key.0, old[i].key.1)] = old[i]
+    }
     old.deallocate()
   }
 
@@ -130,13 +123,14 @@ final class RunCache {
   ) -> (choices: UInt32, cpuKey: Fingerprint)? {
     let (a, b) = root(choice, cpuKey)
     var at = branches[slot(a, b)].next
+    let masks = masks
     let found: Int? = nodes.withUnsafeBufferPointer { nodes in
       while at != 0 {
         let node = nodes[Int(at)]
         if node.place == 0 { return Int(node.value) }
         let value =
-          memory.contents(ofWord: node.place >> 8) & Recorder.masks[Int(node.place & 0xFF)]
-        at = value == node.value ? node.next : branches[slot(UInt64(at), value)].next
+          memory.contents(ofWord: node.place >> 8) & masks[Int(node.place & 0xFF)]
+        at = value == node.value ? at &+ 1 : branches[slot(UInt64(at), value)].next
       }
       return nil
     }
@@ -181,31 +175,28 @@ final class RunCache {
     _ machine: Machine
   ) -> Bool {
     memory.endRecording()
-    if nodes.isEmpty { nodes.append(Node(place: 0, value: 0, next: 0)) }
-    let (a, b) = root(choice, cpuKey)
-    var link = Link.branch(a, b)
-    var at = branches[slot(a, b)].next
-    for read in memory.recordedReads {
-      if at == 0 {
-        nodes.append(Node(place: read.place, value: read.value, next: 0))
-        enter(link, UInt32(nodes.count - 1))
-        link = .node(nodes.count - 1)
-        continue
-      }
-      let node = nodes[Int(at)]
-      if node.place != read.place { return false }
-      if node.value == read.value {
-        link = .node(Int(at))
-        at = node.next
+    if nodes.isEmpty { nodes.append(Node(place: 0, value: 0)) }
+    // Where the chain of what is new begins: at the root, or at a node with another value.
+    var (a, b) = root(choice, cpuKey)
+    let reads = memory.recordedReads
+    var known = 0
+    var at = Int(branches[slot(a, b)].next)
+    while at != 0 {
+      // The same step again: it could not be repeated because code follows from what it writes.
+      if known == reads.count { return nodes[at].place == 0 }
+      let read = reads[known]
+      if nodes[at].place != read.place { return false }
+      known += 1
+      if nodes[at].value == read.value {
+        at += 1
       } else {
-        link = .branch(UInt64(at), read.value)
-        at = branches[slot(UInt64(at), read.value)].next
+        (a, b) = (UInt64(at), read.value)
+        at = Int(branches[slot(a, b)].next)
       }
     }
-    // The same step again: it could not be repeated because code follows from what it writes.
-    if at != 0 { return nodes[Int(at)].place == 0 }
-    nodes.append(Node(place: 0, value: UInt64(leaves.count), next: 0))
-    enter(link, UInt32(nodes.count - 1))
+    enter(a, b, nodes.count)
+    for read in reads[known...] { nodes.append(Node(place: read.place, value: read.value)) }
+    nodes.append(Node(place: 0, value: UInt64(leaves.count)))
     let firstWrite = writes.count
     memory.forEachRecordedWrite { writes.append($0) }
     let firstWord = words.count
