@@ -107,7 +107,7 @@ extension Store {
       functions: try value([String].self, ofJSON: row["functions"]))
   }
 
-  private static func image(_ row: Row) -> ImageRecord {
+  static func image(_ row: Row) -> ImageRecord {
     ImageRecord(digest: row["digest"], arch: row["arch"], size: row["size"], origin: row["origin"])
   }
 
@@ -116,7 +116,7 @@ extension Store {
     return SourceLocation(file: file, line: line)
   }
 
-  private static func events(of execution: Int64, in db: GRDB.Database) throws -> [TraceEvent] {
+  static func events(of execution: Int64, in db: GRDB.Database) throws -> [TraceEvent] {
     try Row.fetchAll(
       db, sql: "SELECT * FROM event WHERE execution = ? ORDER BY ordinal", arguments: [execution]
     ).map { row in
@@ -130,7 +130,7 @@ extension Store {
     }
   }
 
-  private static func stacks(of execution: Int64, in db: GRDB.Database) throws -> [ContextStack] {
+  static func stacks(of execution: Int64, in db: GRDB.Database) throws -> [ContextStack] {
     var stacks: [ContextStack] = []
     let rows = try Row.fetchAll(
       db, sql: "SELECT * FROM stack_frame WHERE execution = ? ORDER BY stack, ordinal",

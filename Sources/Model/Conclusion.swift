@@ -72,7 +72,7 @@ extension Explorer {
       .subtracting([TripleFault.name, AssertionFailed.name])
     if !ended.isEmpty {
       ends.append(
-        "Executions were not followed beyond a broken rule (\(ended.sorted().joined(separator: ", ")))."
+        "\(ScenarioResult.beyondABrokenRule) (\(ended.sorted().joined(separator: ", ")))."
       )
     }
     return ends + internalErrors
@@ -135,7 +135,7 @@ extension Explorer {
       .sorted { (paths.cost[$0.state], $0.state) < (paths.cost[$1.state], $1.state) }
     var signatures: Set<String> = []
     for finding in failing {
-      if examined[finding.failure, default: 0] >= 24 {
+      if examined[finding.failure, default: 0] >= 3 * options.counterexamplesPerRule {
         isCapped = true
         continue
       }

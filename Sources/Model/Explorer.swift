@@ -217,9 +217,9 @@ public final class Explorer {
     }
     guard certain else { return false }
     if firstBrokenAt == nil { firstBrokenAt = table.count }
-    guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else {
-      return false
-    }
+    guard let more = options.statesAfterViolation,
+      table.count > 4 * (firstBrokenAt ?? 0) + more
+    else { return false }
     cut =
       "The search ended \(table.count - (firstBrokenAt ?? 0)) states after the first broken rule; others may be broken too."
     return true

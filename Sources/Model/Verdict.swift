@@ -49,6 +49,15 @@ public struct ScenarioResult: Sendable {
 }
 
 extension ScenarioResult {
+  /// How an open end begins that comes of a broken rule alone, not of a search that was cut short.
+  public static let beyondABrokenRule = "Executions were not followed beyond a broken rule"
+
+  /// Why the search was cut short; nil: it was not.
+  public var cutShort: String? {
+    guard let openEnds else { return "Nothing was explored." }
+    return openEnds.first { !$0.hasPrefix(Self.beyondABrokenRule) }
+  }
+
   /// Why the absence of a defect from this result does not prove that the image is without it; nil:
   /// it does, within the scenario's environment.
   public func doubt(about identity: Counterexample.Identity) -> String? {

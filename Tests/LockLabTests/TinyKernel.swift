@@ -25,7 +25,7 @@ enum TinyKernel: String, CaseIterable {
   ) throws -> String {
     let source = workshop.path("\(name).S")
     let image = workshop.path("\(name).elf")
-    try Self.source.replacing("@BODY@", with: body).replacing("@HANDLER@", with: handler).write(
+    try Self.source(body: body, handler: handler).write(
       toFile: source, atomically: true, encoding: .utf8)
     let object = workshop.path("\(name).o")
     try Self.run(["clang", "-target", "i686-unknown-none-elf", "-g", "-c", source, "-o", object])
@@ -36,15 +36,21 @@ enum TinyKernel: String, CaseIterable {
     return image
   }
 
-  private static func run(_ arguments: [String]) throws {
+  /// Runs a tool, in a folder if one is given.
+  static func run(_ arguments: [String], in folder: URL? = nil) throws {
     let process = Process()
+    process.currentDirectoryURL = folder
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
-    let errors = Pipe()
-    process.standardError = errors
+    // A file, not a pipe: reading from one is not taken up again after a signal.
+    let errors = FileManager.default.temporaryDirectory
+      .appendingPathComponent("locklab-tool-\(UUID().uuidString)")
+    try Data().write(to: errors)
+    defer { try? FileManager.default.removeItem(at: errors) }
+    process.standardError = try FileHandle(forWritingTo: errors)
     try process.run()
-    let message = errors.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
+    let message = try Data(contentsOf: errors)
     guard process.terminationStatus == 0 else {
       throw Failed(message: String(decoding: message, as: UTF8.self))
     }
@@ -56,6 +62,11 @@ enum TinyKernel: String, CaseIterable {
     case .broken: "broken:\n  cli\n1: hlt\n  jmp 1b"
     case .endless: "endless:\n  sti\n1: hlt\n  jmp 1b"
     }
+  }
+
+  /// A kernel that comes to this code once all is set up.
+  static func source(body: String, handler: String = "  incl counter") -> String {
+    source.replacing("@BODY@", with: body).replacing("@HANDLER@", with: handler)
   }
 
   private static let source = """
