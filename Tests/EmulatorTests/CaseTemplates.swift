@@ -156,7 +156,7 @@ enum CaseTemplates {
       b.body = [wide ? 0xD3 : 0xD2]
       if b.chance(2) { b.registers[1] = UInt64(b.below(70)) }
       b.operand(op)
-      count = Int(b.registers[1]) & mask
+      count = Int(truncatingIfNeeded: b.registers[1]) & mask
     default:
       b.body = [wide ? 0xC1 : 0xC0]
       b.operand(op)

@@ -98,11 +98,16 @@ extension CaseTemplates {
       // With the REX prefix that `finish` may add the target moves by one: still in the region.
       b.append32(anywhere &- (b.address! + UInt64(opcode.count) + 4))
     }
+    // Not back into the instruction itself, which a processor would then go on to execute.
+    func shortDistance(_ b: inout CaseBuilder) {
+      let distance = b.chance(2) ? b.below(128) : b.below(112) - 128
+      b.body.append(UInt8(truncatingIfNeeded: distance))
+    }
     switch b.below(12) {
     case 0, 1, 2:
       b.name = "jcc"
       b.body = [UInt8(0x70 + b.below(16))]
-      b.immediate(1)
+      shortDistance(&b)
     case 3:
       b.name = "jcc near"
       relative(&b, [0x0F, UInt8(0x80 + b.below(16))])
@@ -115,12 +120,12 @@ extension CaseTemplates {
         b.registers[1] |= b.random.next() & ~0xFFFF_FFFF
       }
       b.body = [UInt8(0xE0 + op)]
-      b.immediate(1)
+      shortDistance(&b)
     case 6:
       b.name = "jmp"
       if b.chance(2) {
         b.body = [0xEB]
-        b.immediate(1)
+        shortDistance(&b)
       } else {
         relative(&b, [0xE9])
       }

@@ -207,8 +207,6 @@ main:
   movq %xmm9, %rax
   call print_hex
   LINE
-  movl $0x10000, scratch + 24
-  EXPECT_FAULT fxrstor64 scratch
   movq %cr0, %rax
   orl $4, %eax
   movq %rax, %cr0
