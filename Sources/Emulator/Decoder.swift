@@ -76,6 +76,7 @@ final class Decoder {
     if op.prefixes & MicroOp.Prefix.lock != 0 { op.klass |= InstructionClass.locked }
     noteStackLoad(&op)
     if mode == DecodeMode.flat32 { op.specialise() }
+    if mode == DecodeMode.long64 { op.specialiseLong() }
     return .done
   }
 

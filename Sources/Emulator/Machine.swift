@@ -91,6 +91,8 @@ public final class Machine {
   /// Linear addresses of hooks (`setHook`).
   var hooks: Set<UInt64> = []
 
+  /// Pseudo-vector: a data address is not canonical; #SS or #GP, by the operand's segment.
+  static let canonicalFault = 0xFFF
   /// Pseudo-vector: the instruction in flight touches something visible and was not executed.
   static let visibleFault = 0x1000
   /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.

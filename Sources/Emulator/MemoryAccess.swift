@@ -145,10 +145,17 @@ extension Machine {
   ) -> UInt64? {
     let first = 4096 - Int(linear & 0xFFF)
     let next = following(cpu, linear, UInt64(first))
-    guard let low = load(cpu, linear, first, kind),
+    guard isReachable(next, kind), let low = load(cpu, linear, first, kind),
       let high = load(cpu, next, size - first, kind)
     else { return nil }
     return low | high << UInt64(8 * first)
+  }
+
+  /// That an address is not canonical is found before any translation.
+  private func isReachable(_ linear: UInt64, _ kind: UInt8) -> Bool {
+    if Machine.isCanonical(linear) { return true }
+    raise(kind & AccessKind.stack != 0 ? Vector.stackFault : Machine.canonicalFault)
+    return false
   }
 
   /// Both pages are checked before either is written. Intel SDM Vol. 3A §6.15, "Interrupt 14",

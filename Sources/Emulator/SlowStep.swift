@@ -45,6 +45,10 @@ extension Machine {
         return .stop(.event)
       }
     }
+    if faultVector == Machine.canonicalFault {
+      raise(
+        Int(op.pointee.segment) == CPU.Segment.ss ? Vector.stackFault : Vector.generalProtection)
+    }
     return faultStep(cpu, &budget)
   }
 
@@ -150,7 +154,7 @@ extension Machine {
     case .byteSwap: return executeByteSwap(cpu, op)
     case .decimal: return executeDecimal(cpu, op)
     case .conditional: return executeConditional(cpu, op)
-    case .stack, .leave: return executeStack(cpu, op)
+    case .stack, .leave, .leaveQ: return executeStack(cpu, op)
     case .branch: return executeBranch(cpu, op)
     case .atomic: return executeAtomic(cpu, op)
     case .undefined: raise(6)

@@ -143,15 +143,21 @@ extension Machine {
       return entry
     }
     return fill(
-      cpu, entry, linear, write: write, user: user, implicit: kind & AccessKind.system != 0)
+      cpu, entry, linear, write: write, user: user, kind)
   }
 
   @inline(never) func fill(
     _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, write: Bool, user: Bool,
-    implicit: Bool
+    _ kind: UInt8
   ) -> UnsafeMutablePointer<TLBEntry>? {
+    if !Machine.isCanonical(linear) {
+      raise(
+        kind & AccessKind.stack != 0 ? Vector.stackFault : Machine.canonicalFault)
+      return nil
+    }
     let physical = translateSlow(
-      cpu, linear: linear, write: write, user: user, fetch: false, implicit: implicit)
+      cpu, linear: linear, write: write, user: user, fetch: false,
+      implicit: kind & AccessKind.system != 0)
     if physical == UInt64.max { return nil }
     let index = Int(truncatingIfNeeded: physical >> 12)
     guard index < memory.ramFrames else {

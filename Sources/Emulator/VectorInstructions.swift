@@ -249,10 +249,10 @@ extension Machine {
     case ZYDIS_MNEMONIC_PUNPCKHDQ, ZYDIS_MNEMONIC_UNPCKHPS:
       (r[0], r[1], r[2], r[3]) = (a[2], b[2], a[3], b[3])
     case ZYDIS_MNEMONIC_PSHUFD:
-      for n in 0..<4 { r[n] = b[Int(op.pointee.imm >> UInt64(2 * n)) & 3] }
+      for n in 0..<4 { r[n] = b[Int(truncatingIfNeeded: op.pointee.imm >> UInt64(2 * n)) & 3] }
     case ZYDIS_MNEMONIC_SHUFPS:
       for n in 0..<4 {
-        let from = Int(op.pointee.imm >> UInt64(2 * n)) & 3
+        let from = Int(truncatingIfNeeded: op.pointee.imm >> UInt64(2 * n)) & 3
         r[n] = n < 2 ? a[from] : b[from]
       }
     case ZYDIS_MNEMONIC_PCMPEQB: r = Machine.equal(a, b, bits: 8)

@@ -35,7 +35,7 @@ struct Vector128: Equatable {
 
   /// One of four 32-bit elements.
   subscript(_ n: Int) -> UInt64 {
-    get { (n < 2 ? low : high) >> UInt64(n & 1) * 32 & 0xFFFF_FFFF }
+    get { (n < 2 ? low : high) >> (UInt64(n & 1) * 32) & 0xFFFF_FFFF }
     set {
       let shift = UInt64(n & 1) * 32
       let mask: UInt64 = 0xFFFF_FFFF << shift
