@@ -35,9 +35,9 @@ extension Machine {
     if slice.rest <= 0 { return .limit }
     event.kind = .none
     if timerDeadline != .max && clock >= timerDeadline { timerExpired() }
-    var delivered = pollInterrupts(cpu)
+    var delivered = takePending(cpu)
     if !delivered && words[CPU.Word.activity] == CPU.Activity.halted && sleepUntilTimer() {
-      delivered = pollInterrupts(cpu)
+      delivered = takePending(cpu)
     }
     if faultVector == Machine.unmodelledFault {
       faultVector = -1

@@ -58,7 +58,8 @@ final class Decoder {
       op.code =
         status == Decoder.tooLongStatus || status == Decoder.needsMoreStatus
         ? .tooLong : .undefined
-      op.length = 1
+      // A change of any byte that was looked at may make an instruction of it.
+      op.length = UInt8(available)
       return .done
     }
     let i = instruction.pointee

@@ -33,6 +33,9 @@ extension Machine {
     return value
   }
 
+  /// Whether code was decoded from memory that differs from state to state.
+  public var codeVaries: Bool { !decodeCache.volatileWords.isEmpty }
+
   /// Whether the CPU, going on from this boundary, takes an interrupt before the next instruction.
   public func isAboutToDeliver(_ cpu: Int) -> Bool {
     (isNMILatched(cpu) && acceptsNMI(cpu: cpu))

@@ -22,6 +22,12 @@ extension Machine {
   /// - Returns: whether something was delivered. When the delivery is not modelled, false with
   ///   `faultVector` set and nothing changed.
   @discardableResult public func pollInterrupts(_ cpu: Int) -> Bool {
+    agree(cpu)
+    return takePending(cpu)
+  }
+
+  /// The same, within a run.
+  func takePending(_ cpu: Int) -> Bool {
     let c = cpus[cpu]
     faultVector = -1
     if c[CPU.Word.activity] > CPU.Activity.halted { return false }

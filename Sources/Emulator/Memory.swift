@@ -36,6 +36,9 @@ public final class Memory {
     var observed = false
     var fingerprint = Fingerprint()
     var returns = 0
+    /// Whether `recorder` takes down what is read and written.
+    var recording = false
+    var recorder = Recorder()
   }
   let ledger: UnsafeMutablePointer<Ledger>
 
@@ -66,7 +69,7 @@ public final class Memory {
   /// Watched words written through `setWord`, for the machine to act on before it goes on.
   var watchedWrites: [UInt64] = []
 
-  /// Frames that have bits in their bitmap.
+  /// Frames that have bits in their bitmap, in ascending order.
   var dirtyFrames: [Int32] = []
   /// Copy of each dirty frame's data as it was at `setBase`.
   let baseCopies: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -98,6 +101,8 @@ public final class Memory {
     baseCopies.deallocate()
     frameUses.deallocate()
     ledger.pointee.journal.deallocate()
+    ledger.pointee.recorder.deallocate()
+    ledger.deinitialize(count: 1)
     ledger.deallocate()
   }
 
@@ -121,6 +126,7 @@ public final class Memory {
 
   /// Reads the aligned 64-bit word at a physical address.
   @inline(__always) public func word(at physical: UInt64) -> UInt64 {
+    if ledger.pointee.recording { noteRead(physical: physical & ~7, size: 8) }
     guard let p = frames[Int(truncatingIfNeeded: physical >> 12)] else { return 0 }
     return p.load(fromByteOffset: Int(truncatingIfNeeded: physical & 0xFF8), as: UInt64.self)
   }
@@ -131,7 +137,7 @@ public final class Memory {
     let p = frame(index)
     let word = p.advanced(by: Int(truncatingIfNeeded: physical & 0xFF8))
       .assumingMemoryBound(to: UInt64.self)
-    if isWatched(frame: p, physical) { watchedWrites.append(physical & ~7) }
+    if isWatched(frame: p, physical) { noteWatched(physical) }
     if observed {
       storeObserved(word, frame: p, physical: physical, value)
     } else {
@@ -145,6 +151,12 @@ public final class Memory {
       fromByteOffset: Memory.watchOffset + Int(truncatingIfNeeded: (physical >> 6) & 0x38) & ~7,
       as: UInt64.self)
     return word >> ((physical >> 3) & 63) & 1 != 0
+  }
+
+  /// Notes, for the machine, a write around it to what something was decoded from.
+  func noteWatched(_ physical: UInt64) {
+    watchedWrites.append(physical & ~7)
+    ledger.pointee.recorder.noteCode()
   }
 
   /// Watches, or ceases to watch, the word at this address.
@@ -169,13 +181,16 @@ public final class Memory {
   ///   - word: host address of the aligned word.
   ///   - frame: its frame's allocation.
   ///   - physical: its physical address (low three bits ignored).
+  ///   - value: the whole word.
+  ///   - mask: the bytes that are meant; the others have the value that they had.
   @inline(__always) public func storeObserved(
     _ word: UnsafeMutablePointer<UInt64>, frame: UnsafeMutableRawPointer, physical: UInt64,
-    _ value: UInt64
+    _ value: UInt64, mask: UInt8 = 0xFF
   ) {
     let old = word.pointee
-    if old == value { return }
     let ledger = self.ledger
+    if ledger.pointee.recording { noteWrite(physical: physical, mask: mask) }
+    if old == value { return }
     let count = ledger.pointee.journalCount
     if count == ledger.pointee.journalCapacity { growJournal() }
     ledger.pointee.journal[count] = JournalEntry(word: word, old: old)
@@ -198,7 +213,8 @@ public final class Memory {
       let copy = UnsafeMutableRawPointer.allocate(byteCount: Memory.frameSize, alignment: 64)
       copy.copyMemory(from: frame, byteCount: Memory.frameSize)
       baseCopies[index] = copy
-      dirtyFrames.append(Int32(index))
+      let place = dirtyFrames.firstIndex { $0 > Int32(index) } ?? dirtyFrames.count
+      dirtyFrames.insert(Int32(index), at: place)
     }
     bits.pointee |= bit
   }
@@ -291,7 +307,7 @@ public final class Memory {
   }
 
   /// Appends to `out` each word that differs from the base, as number (physical address / 8) and
-  /// value.
+  /// value, in ascending order.
   public func difference(into out: inout [DifferingWord]) {
     for index32 in dirtyFrames {
       let index = Int(index32)

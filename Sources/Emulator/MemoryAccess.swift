@@ -25,7 +25,12 @@ extension Machine {
     guard
       let entry = translate(cpu, linear, write: false, kind)
     else { return nil }
-    if memory.observed && !observe(cpu, entry, linear, size, kind, write: false) { return nil }
+    if memory.observed {
+      if !observe(cpu, entry, linear, size, kind, write: false) { return nil }
+      if memory.isRecording {
+        memory.noteRead(physical: entry.pointee.physical & ~0xFFF | linear & 0xFFF, size: size)
+      }
+    }
     return Machine.read(Machine.host(entry, linear), size)
   }
 
@@ -71,15 +76,18 @@ extension Machine {
         to: UInt64.self)
       let bits = UInt64(size) &* 8
       let ones = ~0 as UInt64 >> (64 &- bits)
+      let bytes = ((1 as UInt64 &<< UInt64(size)) &- 1) &<< (offset & 7)
       memory.storeObserved(
         word, frame: frame, physical: physical,
-        word.pointee & ~(ones << shift) | (value & ones) << shift)
+        word.pointee & ~(ones << shift) | (value & ones) << shift,
+        mask: UInt8(truncatingIfNeeded: bytes))
       if shift &+ bits > 64 {
         let done = 64 &- shift
         let rest = ones >> done
         memory.storeObserved(
           word + 1, frame: frame, physical: physical &+ 8,
-          word[1] & ~rest | (value & ones) >> done)
+          word[1] & ~rest | (value & ones) >> done,
+          mask: UInt8(truncatingIfNeeded: bytes >> 8))
       }
     } else {
       Machine.write(Machine.host(entry, linear), size, value)

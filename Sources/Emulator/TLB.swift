@@ -119,6 +119,7 @@ extension Machine {
 
   /// A watched word, at this physical address, was written.
   func noteWatchedWrite(_ physical: UInt64) {
+    if memory.isRecording { memory.ledger.pointee.recorder.noteCode() }
     let index = Int(truncatingIfNeeded: physical >> 12)
     let uses = memory.frameUses[index]
     memory.setWatched(frame: memory.frame(index), physical, false)

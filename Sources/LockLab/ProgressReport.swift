@@ -50,11 +50,14 @@ final class ProgressReport {
     isShown = false
   }
 
-  /// `1,234 states  210,000/s  frontier 56  2 injected  3.0 s to 9.0 s left`.
+  /// `1,234 states  210,000/s  27 B/state  frontier 56  2 injected  3.0 s to 9.0 s left`.
   static func describe(_ progress: SearchProgress) -> String {
     var parts = ["\(grouped(progress.states)) states"]
     let rate = progress.seconds > 0 ? Double(progress.states) / progress.seconds : 0
     parts.append("\(grouped(Int(rate)))/s")
+    if progress.states > 0 {
+      parts.append("\(progress.storedBytes / progress.states) B/state")
+    }
     parts.append("frontier \(grouped(progress.frontier))")
     parts.append("\(progress.injected) injected")
     if progress.pass > 1 { parts.append("pass \(progress.pass)") }

@@ -74,7 +74,8 @@ extension World {
   private func noteVictimUse(_ vector: Int) {
     let entry = cpu.linearIP
     if let known = victimUses[vector], known.entry == entry { return }
-    let use = machine.victimUse(cpuIndex, entry: entry)
+    // Read once, whatever becomes of the step: not something that this step depends on.
+    let use = memory.withoutRecording { machine.victimUse(cpuIndex, entry: entry) }
     victimUses[vector] = (entry, use)
     if use.usesRegisters { victimSeen = true }
   }

@@ -26,4 +26,6 @@ public enum Reduction: String, CaseIterable, Sendable, Codable {
   case late
   /// Stack below the stack pointer is not part of a state.
   case stack
+  /// A step that reads what an earlier one read is not executed again.
+  case reuse
 }

@@ -65,29 +65,32 @@ public final class Explorer {
     }
     baseFingerprint = world.memory.fingerprint
     snapshot = Snapshot(world.machine)
+    runs = RunCache(
+      memory: world.memory, cpuCount: world.machine.cpus.count, capacity: Explorer.runCacheBytes)
   }
 
-  deinit { table.deallocate() }
+  deinit {
+    table.deallocate()
+    graph.deallocate()
+    current.deallocate()
+    next.deallocate()
+  }
 
   let baseCPUs: [[UInt64]]
   let baseFingerprint: Fingerprint
   var snapshot: Snapshot
+  let runs: RunCache
+  static let runCacheBytes = 32 << 20
 
   // MARK: The search
 
-  /// A state that waits to be expanded, as its difference from the first.
-  struct Saved {
-    var id: Int
-    var choices: UInt32
-    var fingerprint: Fingerprint
-    var words: PackedDifference
-  }
-
-  var current: [Saved] = []
-  var next: [Saved] = []
-  /// Bytes of the states that wait.
-  var savedBytes = 0
+  /// States that wait to be expanded, with as many events injected as the present ones, and with one
+  /// more.
+  var current = StateQueue()
+  var next = StateQueue()
   private var scratch: [DifferingWord] = []
+  /// The state that the machine is in, when it is to be expanded next.
+  private var inPlace: (id: Int, choices: UInt32)?
 
   public func run(
     progress report: (SearchProgress) -> Void = { _ in }, interrupted: () -> Bool = { false }
@@ -102,7 +105,7 @@ public final class Explorer {
     /// Time, memory and signals; looked at every few hundred states.
     func check() -> Bool {
       progress.seconds = seconds()
-      let bytes = table.bytes + graph.bytes + savedBytes
+      let bytes = table.bytes + graph.bytes + current.bytes + next.bytes + runs.bytes
       peakBytes = max(peakBytes, bytes)
       if interrupted() {
         cut = "The search was interrupted after \(table.count) states."
@@ -139,10 +142,11 @@ public final class Explorer {
   private func updateProgress() {
     progress.states = table.count
     progress.transitions = graph.edgeCount
-    progress.frontier = current.count + next.count
+    progress.frontier = current.count + next.count + (inPlace == nil ? 0 : 1)
     progress.instructions = world.machine.instructions - world.instructionsAtStart
     progress.pass = pass
     progress.counterexamples = occurrences.count
+    progress.storedBytes = table.bytes + graph.bytes
     let waiting = progress.frontier
     progress.estimatedStates = table.count...(table.count + waiting * 12)
   }
@@ -158,10 +162,9 @@ public final class Explorer {
     var layer = 0
     var expanded = 0
     while true {
-      while let saved = current.popLast() {
-        savedBytes -= saved.words.bytes.count + Explorer.savedOverhead
+      while let state = takeNext() {
         progress.injected = layer
-        expand(saved, layer: layer)
+        expand(state.id, state.choices, layer: layer)
         expanded += 1
         if expanded & 127 == 0 {
           if !check() { return false }
@@ -170,6 +173,7 @@ public final class Explorer {
         }
       }
       if next.isEmpty { break }
+      current.deallocate()
       swap(&current, &next)
       layer += 1
     }
@@ -200,6 +204,12 @@ public final class Explorer {
 
   private var learned: Bool {
     world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
+  }
+
+  /// Grows with whatever is learned.
+  private var learnedCount: Int {
+    let o = world.machine.observation
+    return o.newlyShared &+ o.readsBelowStack &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
   }
 
   /// A handler looks at where, or with what in its registers, it interrupted.
@@ -236,15 +246,17 @@ public final class Explorer {
     firstLearnedAt = nil
     firstBrokenAt = nil
     table.deallocate()
+    graph.deallocate()
     table = StateTable()
     graph = StateGraph()
     occurrences.removeAll()
     obstacles.removeAll()
-    current.removeAll()
-    next.removeAll()
-    savedBytes = 0
+    current.deallocate()
+    next.deallocate()
+    inPlace = nil
     graph.add(StateGraph.Info.sink)
     _ = table.insert(Fingerprint(low: 1, high: 1))
+    runs.forget()
     restoreBase()
   }
 
@@ -257,19 +269,70 @@ public final class Explorer {
     world.machine.observation.lowestSP = world.cpu.rsp
   }
 
-  private func expand(_ saved: Saved, layer: Int) {
-    restore(saved)
-    snapshot.take(world.machine)
-    var targets: [Int] = []
-    var choices = saved.choices
-    while choices != 0 {
-      let choice = choices.trailingZeroBitCount
-      choices &= choices - 1
-      let outcome = world.advance(choice)
-      targets.append(settle(outcome, from: saved.id, choice: choice, injected: layer))
-      if choices != 0 { snapshot.putBack(world.machine) }
+  /// The state to be expanded next, in place; nil when none waits.
+  private func takeNext() -> (id: Int, choices: UInt32)? {
+    if let state = inPlace {
+      inPlace = nil
+      return state
     }
-    graph.addEdges(from: saved.id, choices: saved.choices, targets: targets)
+    guard let header = current.next(into: &scratch) else { return nil }
+    restore(header.fingerprint)
+    return (header.id, header.choices)
+  }
+
+  private func expand(_ id: Int, _ choices: UInt32, layer: Int) {
+    world.memory.clearJournal()
+    snapshot.take(world.machine)
+    let cpuKey = world.reuses ? world.cpuKey() : Fingerprint()
+    var targets: [Int] = []
+    // Going on comes last: the state that it leads to is then expanded where it is.
+    var rest = choices & ~1
+    while rest != 0 {
+      let choice = rest.trailingZeroBitCount
+      rest &= rest - 1
+      targets.append(take(choice, cpuKey, from: id, injected: layer))
+      if rest != 0 || choices & 1 != 0 { snapshot.putBack(world.machine) }
+    }
+    if choices & 1 != 0 {
+      targets.insert(take(0, cpuKey, from: id, injected: layer), at: 0)
+    }
+    graph.addEdges(from: id, choices: choices, targets: targets)
+  }
+
+  private func take(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
+    world.reuses
+      ? reuse(choice, cpuKey, from: state, injected: injected)
+      : settle(world.advance(choice), from: state, choice: choice, injected: injected)
+  }
+
+  /// Takes a step, by executing it only if none like it was executed before.
+  private func reuse(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
+    let machine = world.machine
+    if machine.codeVaries {
+      return settle(world.advance(choice), from: state, choice: choice, injected: injected)
+    }
+    if let done = runs.repeatStep(choice, cpuKey, machine) {
+      machine.observation.lowestSP = world.cpu.rsp
+      return enter(choices: done.choices, cpuKey: done.cpuKey, later: choice != 0)
+    }
+    let learned = learnedCount
+    runs.begin(machine)
+    let outcome = world.advance(choice)
+    // What becomes visible ends steps earlier than those that are kept.
+    if learned != learnedCount { runs.forget() }
+    memoize: if case .choices(let mask) = outcome, world.violations.isEmpty, !machine.codeVaries,
+      learned == learnedCount, !world.memory.recordedCodeWrite
+    {
+      let same = runs.end(
+        choice, cpuKey, choices: mask, cpuKeyAfter: world.cpuKey(), machine)
+      if same { break memoize }
+      internalErrors.append(
+        "A step of context `\(world.image.symbols.describe(world.cpu.rip))` is not a function of what it was seen to read; please report this, and use `--reduce` without `reuse`."
+      )
+    } else {
+      runs.abandon()
+    }
+    return settle(outcome, from: state, choice: choice, injected: injected)
   }
 
   /// Takes up the outcome of a step: violations, and the state that it led to.
@@ -292,14 +355,7 @@ public final class Explorer {
     switch outcome {
     case .ended, .obstacle: return Explorer.sink
     case .choices(let mask):
-      let key = world.key()
-      let (id, isNew) = table.insert(key)
-      if isNew {
-        observeState?(world.machine)
-        graph.add(stateInfo())
-        save(id, choices: mask, later: choice != 0)
-      }
-      return id
+      return enter(choices: mask, cpuKey: world.cpuKey(), later: choice != 0)
     case .terminal(let terminal):
       var key = world.key()
       key.low &+= 0x5851_F42D_4C95_7F2D &* (UInt64(terminal.rawValue) + 1)
@@ -318,37 +374,44 @@ public final class Explorer {
     }
   }
 
+  /// Enters the present state, at which there are choices.
+  private func enter(choices: UInt32, cpuKey: Fingerprint, later: Bool) -> Int {
+    let (id, isNew) = table.insert(world.key(cpus: cpuKey))
+    if isNew {
+      observeState?(world.machine)
+      graph.add(stateInfo())
+      if later { save(id, choices: choices) } else { inPlace = (id, choices) }
+    }
+    return id
+  }
+
   private func isObstacle(_ outcome: Outcome) -> Bool {
     if case .obstacle = outcome { return true }
     return false
   }
 
-  private func save(_ id: Int, choices: UInt32, later: Bool) {
+  /// Puts the present state into the next layer.
+  private func save(_ id: Int, choices: UInt32) {
     scratch.removeAll(keepingCapacity: true)
     world.memory.difference(into: &scratch)
     for (c, cpu) in world.machine.cpus.enumerated() {
-      let base = baseCPUs[c]
-      for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
-        scratch.append(
-          DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i])
-        )
+      baseCPUs[c].withUnsafeBufferPointer { base in
+        for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
+          scratch.append(
+            DifferingWord(
+              number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i]))
+        }
       }
     }
-    let saved = Saved(
-      id: id, choices: choices, fingerprint: world.memory.fingerprint,
-      words: PackedDifference(scratch))
-    savedBytes += saved.words.bytes.count + Explorer.savedOverhead
-    if later { next.append(saved) } else { current.append(saved) }
+    next.append(
+      StateQueue.Header(id: id, choices: choices, fingerprint: world.memory.fingerprint), scratch)
   }
-
-  /// Bytes of a waiting state besides its packed words: the record, and the array's header.
-  private static let savedOverhead = MemoryLayout<Saved>.stride + 32
 
   /// Words of CPUs, among the numbers of differing words.
   private static let cpuWords: UInt32 = 0xFFF0_0000
 
-  private func restore(_ saved: Saved) {
-    saved.words.unpack(into: &scratch)
+  /// Puts the state in `scratch` in place.
+  private func restore(_ fingerprint: Fingerprint) {
     scratch.withUnsafeBufferPointer { words in
       var n = words.count
       while n > 0 && words[n - 1].number >= Explorer.cpuWords { n -= 1 }
@@ -363,7 +426,7 @@ public final class Explorer {
         world.machine.cpus[number >> 8].words[number & 0xFF] = w.value
       }
     }
-    world.memory.fingerprint = saved.fingerprint
+    world.memory.fingerprint = fingerprint
     world.machine.observation.lowestSP = world.cpu.rsp
   }
 

@@ -21,7 +21,10 @@ struct Ghost {
   }
 
   @inline(__always) subscript(_ word: Int) -> UInt64 {
-    get { words[word] }
+    get {
+      if memory.isRecording { memory.noteRead(word: (base >> 3) &+ UInt64(word)) }
+      return words[word]
+    }
     nonmutating set {
       if memory.observed {
         memory.storeObserved(

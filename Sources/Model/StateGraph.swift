@@ -17,22 +17,40 @@ struct StateGraph {
     static let contextShift = 8
   }
 
-  private(set) var info: [UInt16] = []
-  /// Records `source, mask of choices, target…`, all variable-length, targets relative to the source.
-  private var stream: [UInt8] = []
+  private(set) var info = ChunkedArray<UInt16>()
+  /// Records `source, choices, target…`, all variable-length: see `addEdges`.
+  private var stream = ChunkedArray<UInt8>()
   private(set) var edgeCount = 0
+  /// States that the records so far speak of: new ones have the numbers from here on.
+  private var known = 0
 
   mutating func add(_ stateInfo: UInt16) { info.append(stateInfo) }
 
-  var bytes: Int { info.capacity * 2 + stream.capacity }
+  var bytes: Int { info.bytes + stream.bytes }
 
+  func deallocate() {
+    info.deallocate()
+    stream.deallocate()
+  }
+
+  /// Adds what a state's choices lead to, in the order of their bits.
+  ///
+  /// Mostly the source is the state found last, and a new target has the next number: one byte each.
   mutating func addEdges(from source: Int, choices: UInt32, targets: [Int]) {
-    put(UInt64(source))
-    put(UInt64(choices))
+    let follows = source == known - 1
+    put(UInt64(choices) << 1 | (follows ? 1 : 0))
+    if !follows { put(UInt64(source)) }
+    let first = known
     for target in targets {
-      let d = Int64(target - source)
-      put(UInt64(bitPattern: d << 1 ^ d >> 63))
+      if target >= first {
+        put(UInt64(target - first) << 1 | 1)
+      } else {
+        let d = Int64(target - source)
+        put(UInt64(bitPattern: d << 1 ^ d >> 63) << 1)
+      }
+      known = max(known, target + 1)
     }
+    known = max(known, source + 1)
     edgeCount += targets.count
   }
 
@@ -47,30 +65,36 @@ struct StateGraph {
 
   /// Calls `body` with every edge.
   func forEachEdge(_ body: (_ source: Int, _ choice: Int, _ target: Int) -> Void) {
-    stream.withUnsafeBufferPointer { bytes in
-      var i = 0
-      func get() -> UInt64 {
-        var v: UInt64 = 0
-        var shift: UInt64 = 0
-        while true {
-          let b = bytes[i]
-          i += 1
-          v |= UInt64(b & 0x7F) << shift
-          if b & 0x80 == 0 { return v }
-          shift += 7
-        }
+    var i = 0
+    func get() -> UInt64 {
+      var v: UInt64 = 0
+      var shift: UInt64 = 0
+      while true {
+        let b = stream[i]
+        i += 1
+        v |= UInt64(b & 0x7F) << shift
+        if b & 0x80 == 0 { return v }
+        shift += 7
       }
-      while i < bytes.count {
-        let source = Int(get())
-        var choices = UInt32(truncatingIfNeeded: get())
-        while choices != 0 {
-          let choice = choices.trailingZeroBitCount
-          choices &= choices - 1
-          let z = get()
-          let d = Int64(bitPattern: z >> 1) ^ -Int64(bitPattern: z & 1)
-          body(source, choice, source + Int(d))
-        }
+    }
+    var known = 0
+    while i < stream.count {
+      let head = get()
+      let source = head & 1 != 0 ? known - 1 : Int(get())
+      var choices = UInt32(truncatingIfNeeded: head >> 1)
+      let first = known
+      while choices != 0 {
+        let choice = choices.trailingZeroBitCount
+        choices &= choices - 1
+        let code = get()
+        let z = code >> 1
+        let target =
+          code & 1 != 0
+          ? first + Int(z) : source + Int(Int64(bitPattern: z >> 1) ^ -Int64(bitPattern: z & 1))
+        body(source, choice, target)
+        known = max(known, target + 1)
       }
+      known = max(known, source + 1)
     }
   }
 

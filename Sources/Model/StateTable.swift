@@ -1,21 +1,40 @@
 import Emulator
 
-/// The set of states seen, by fingerprint: 16 bytes each, and an index of 32-bit numbers over them.
+/// The set of states seen: for each 12 bytes of fingerprint, and an index of 32-bit entries over them.
+///
+/// An index entry holds the state's number plus one and, in the bits that numbers do not need yet, bits
+/// of the fingerprint, so that few entries of others are followed. 96 bits: for n states the
+/// probability that two of them are taken for one is below n²/2⁹⁷, 10⁻¹¹ for a thousand million.
 struct StateTable {
-  private(set) var count = 0
-  private var keys: UnsafeMutablePointer<Fingerprint>
-  private var keyCapacity: Int
+  private struct Key: BitwiseCopyable {
+    var a: UInt32
+    var b: UInt32
+    var c: UInt32
+
+    init(_ f: Fingerprint) {
+      a = UInt32(truncatingIfNeeded: f.low)
+      b = UInt32(truncatingIfNeeded: f.low >> 32)
+      c = UInt32(truncatingIfNeeded: f.high)
+    }
+
+    @inline(__always) static func == (x: Key, y: Key) -> Bool {
+      x.a == y.a && x.b == y.b && x.c == y.c
+    }
+    /// Decides the place in the index.
+    @inline(__always) var place: UInt64 { UInt64(b) << 32 | UInt64(a) }
+  }
+
+  private var keys = ChunkedArray<Key>()
   private var index: UnsafeMutablePointer<UInt32>
-  private var indexCapacity: Int
+  private var capacity: Int
+  /// Ones where an entry has its number.
+  private var numberMask: UInt32 = 0
 
-  static let empty = UInt32.max
-
-  init(capacity: Int = 1 << 12) {
-    keyCapacity = capacity
-    keys = .allocate(capacity: capacity)
-    indexCapacity = capacity * 2
-    index = .allocate(capacity: indexCapacity)
-    index.initialize(repeating: StateTable.empty, count: indexCapacity)
+  init() {
+    capacity = 1 << 12
+    index = .allocate(capacity: capacity)
+    index.initialize(repeating: 0, count: capacity)
+    noteCapacity()
   }
 
   func deallocate() {
@@ -23,46 +42,56 @@ struct StateTable {
     index.deallocate()
   }
 
-  /// Bytes in use by the table.
-  var bytes: Int { keyCapacity * 16 + indexCapacity * 4 }
+  var count: Int { keys.count }
 
-  func key(_ id: Int) -> Fingerprint { keys[id] }
+  /// Bytes in use by the table.
+  var bytes: Int { keys.bytes + capacity * 4 }
+
+  private mutating func noteCapacity() {
+    numberMask = UInt32(truncatingIfNeeded: 1 << (64 - capacity.leadingZeroBitCount) - 1)
+  }
+
+  @inline(__always) private func start(_ key: Key) -> Int {
+    Int(truncatingIfNeeded: key.place.multipliedFullWidth(by: UInt64(capacity)).high)
+  }
 
   /// The state's number, and whether it is new.
-  mutating func insert(_ key: Fingerprint) -> (id: Int, isNew: Bool) {
-    // Load of at most 3/4 keeps probe sequences short at six bytes of index a state.
-    if count &* 4 >= indexCapacity &* 3 { grow() }
-    let mask = indexCapacity - 1
-    var slot = Int(truncatingIfNeeded: key.low) & mask
-    while index[slot] != StateTable.empty {
-      let id = Int(index[slot])
-      if keys[id] == key { return (id, false) }
-      slot = (slot &+ 1) & mask
+  mutating func insert(_ fingerprint: Fingerprint) -> (id: Int, isNew: Bool) {
+    // Up to 5/6 full: some five bytes of index a state on average.
+    if keys.count &* 6 >= capacity &* 5 { grow() }
+    let key = Key(fingerprint)
+    var slot = start(key)
+    let tag = key.c & ~numberMask
+    while true {
+      let entry = index[slot]
+      if entry == 0 { break }
+      if entry & ~numberMask == tag {
+        let id = Int(entry & numberMask) &- 1
+        if keys[id] == key { return (id, false) }
+      }
+      slot &+= 1
+      if slot == capacity { slot = 0 }
     }
-    if count == keyCapacity {
-      let capacity = keyCapacity + keyCapacity / 2
-      let bigger = UnsafeMutablePointer<Fingerprint>.allocate(capacity: capacity)
-      bigger.moveInitialize(from: keys, count: count)
-      keys.deallocate()
-      keys = bigger
-      keyCapacity = capacity
-    }
-    keys[count] = key
-    index[slot] = UInt32(truncatingIfNeeded: count)
-    count += 1
-    return (count - 1, true)
+    keys.append(key)
+    index[slot] = tag | UInt32(truncatingIfNeeded: keys.count)
+    return (keys.count &- 1, true)
   }
 
   private mutating func grow() {
     index.deallocate()
-    indexCapacity *= 2
-    index = .allocate(capacity: indexCapacity)
-    index.initialize(repeating: StateTable.empty, count: indexCapacity)
-    let mask = indexCapacity - 1
-    for id in 0..<count {
-      var slot = Int(truncatingIfNeeded: keys[id].low) & mask
-      while index[slot] != StateTable.empty { slot = (slot &+ 1) & mask }
-      index[slot] = UInt32(truncatingIfNeeded: id)
+    capacity += capacity / 4
+    precondition(capacity < Int(UInt32.max), "more states than 32 bits number")
+    noteCapacity()
+    index = .allocate(capacity: capacity)
+    index.initialize(repeating: 0, count: capacity)
+    for id in 0..<keys.count {
+      let key = keys[id]
+      var slot = start(key)
+      while index[slot] != 0 {
+        slot &+= 1
+        if slot == capacity { slot = 0 }
+      }
+      index[slot] = key.c & ~numberMask | UInt32(truncatingIfNeeded: id + 1)
     }
   }
 }

@@ -307,21 +307,33 @@ extension World {
     var a = low & ~7
     while a < high {
       guard let physical = machine.physicalAddress(cpu: cpuIndex, linear: a) else { return }
-      let old = memory.word(at: physical)
-      if old != 0 {
-        var keep: UInt64 = 0
-        if a < low { keep |= (1 << ((low - a) * 8)) - 1 }
-        if a + 8 > high { keep |= ~((1 << ((high - a) * 8)) - 1) }
-        memory.setWord(at: physical, old & keep)
-      }
+      var mask: UInt8 = 0xFF
+      if a < low { mask &= 0xFF << UInt8(low - a) }
+      if a + 8 > high { mask &= 0xFF >> UInt8(a + 8 - high) }
+      memory.clear(at: physical, mask: mask)
       a += 8
     }
   }
 
   /// The state's key: memory, devices, the checker's part, and the CPUs.
-  func key() -> Fingerprint {
+  func key() -> Fingerprint { key(cpus: cpuKey()) }
+
+  /// The same, when the CPUs' part is known.
+  func key(cpus: Fingerprint) -> Fingerprint {
     var f = memory.fingerprint
-    for (address, size) in ignored { exclude(address, size, from: &f) }
+    if !ignored.isEmpty {
+      memory.withoutRecording {
+        for (address, size) in ignored { exclude(address, size, from: &f) }
+      }
+    }
+    f.low &+= cpus.low
+    f.high &+= cpus.high
+    return f
+  }
+
+  /// The CPUs' part of the key.
+  func cpuKey() -> Fingerprint {
+    var f = Fingerprint()
     for (index, cpu) in machine.cpus.enumerated() {
       let words = cpu.words
       let at = UInt64(1) << 60 | UInt64(index) << 16

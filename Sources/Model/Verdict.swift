@@ -58,5 +58,7 @@ public struct SearchProgress: Sendable {
   /// Estimated number of states in all, as an interval; nil while nothing can be said.
   public var estimatedStates: ClosedRange<Int>?
   public var counterexamples = 0
+  /// Bytes of the states that are stored, with the steps between them.
+  public var storedBytes = 0
   public init() {}
 }

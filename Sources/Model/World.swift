@@ -17,6 +17,7 @@ final class World {
   private(set) var fuses = true
   private(set) var raisesLate = true
   private(set) var scrubs = true
+  private(set) var reuses = true
 
   /// Instructions executed since the start of exploration, along the present path only while
   /// nothing is undone.
@@ -117,6 +118,7 @@ final class World {
     fuses = reductions.contains(.fuse)
     raisesLate = reductions.contains(.late)
     scrubs = reductions.contains(.stack)
+    reuses = reductions.contains(.reuse)
   }
 
   // MARK: Resolving names

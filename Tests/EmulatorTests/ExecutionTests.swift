@@ -83,6 +83,18 @@ import Testing
     #expect(cpu[0] == 2)
   }
 
+  /// Why bytes are no instruction may be told by the last of them.
+  @Test func what_was_too_long_becomes_an_instruction_when_its_last_byte_changes() {
+    test.write([UInt8](repeating: 0xF3, count: 15))
+    _ = machine.run(cpu: 0, limit: 1)
+    #expect(test.exception == 13)
+    machine.memory.setByte(at: TestMachine.code + 14, 0x40)  // with its prefixes: inc eax
+    cpu.rip = TestMachine.code
+    #expect(machine.run(cpu: 0, limit: 1) == .limit)
+    #expect(cpu[0] == 1)
+    #expect(cpu.rip == TestMachine.code + 15)
+  }
+
   @Test func going_back_changes_code_back() {
     test.write([0x40, 0x90, 0x90, 0x90])
     machine.memory.setBase()

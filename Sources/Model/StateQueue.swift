@@ -1,0 +1,212 @@
+import Emulator
+
+/// States that wait to be expanded, first in first out, each as its difference from the one before.
+///
+/// Neighbours mostly differ in a few words, and a state in some hundred words from the first one. The
+/// bytes lie in blocks that are let go of as they are read; each block begins with a whole state.
+struct StateQueue {
+  /// What of a state is not words.
+  struct Header {
+    var id: Int
+    var choices: UInt32
+    var fingerprint: Fingerprint
+  }
+
+  private struct Block {
+    var bytes: UnsafeMutablePointer<UInt8>
+    var count = 0
+    var capacity: Int
+  }
+
+  private static let blockBytes = 1 << 16
+  private var blocks: [Block] = []
+  /// The first block that is not read yet, and where in it.
+  private var reading = 0
+  private var at = 0
+  /// The states written and read last.
+  private var written: [DifferingWord] = []
+  private var read: [DifferingWord] = []
+  private(set) var count = 0
+  private(set) var bytes = 0
+
+  var isEmpty: Bool { count == 0 }
+
+  mutating func deallocate() {
+    for block in blocks[reading...] { block.bytes.deallocate() }
+    blocks.removeAll()
+    (reading, at, count, bytes) = (0, 0, 0, 0)
+  }
+
+  // MARK: Writing
+
+  /// - Parameter words: in ascending order of their numbers, which are below 2³² - 1.
+  mutating func append(_ header: Header, _ words: [DifferingWord]) {
+    // At most ten bytes a number, nine a value; a word that is gone from the state costs a number.
+    let room = 64 + (words.count + written.count) * 20
+    if blocks.isEmpty || blocks[blocks.count - 1].capacity - blocks[blocks.count - 1].count < room {
+      let capacity = max(StateQueue.blockBytes, room)
+      blocks.append(Block(bytes: .allocate(capacity: capacity), capacity: capacity))
+      bytes += capacity
+      written.removeAll(keepingCapacity: true)
+    }
+    let block = blocks.count - 1
+    var out = Writer(at: blocks[block].bytes + blocks[block].count)
+    out.put(UInt64(header.id))
+    out.put(UInt64(header.choices))
+    out.put(word: header.fingerprint.low)
+    out.put(word: header.fingerprint.high)
+    out.putDifference(from: written, to: words)
+    blocks[block].count = out.at - blocks[block].bytes
+    written.removeAll(keepingCapacity: true)
+    written.append(contentsOf: words)
+    count += 1
+  }
+
+  private struct Writer {
+    var at: UnsafeMutablePointer<UInt8>
+
+    mutating func put(_ value: UInt64) {
+      var v = value
+      while v >= 0x80 {
+        at.pointee = UInt8(truncatingIfNeeded: v) | 0x80
+        at += 1
+        v >>= 7
+      }
+      at.pointee = UInt8(truncatingIfNeeded: v)
+      at += 1
+    }
+
+    mutating func put(word: UInt64) {
+      UnsafeMutableRawPointer(at).storeBytes(of: word, as: UInt64.self)
+      at += 8
+    }
+
+    /// The bytes of a value that are not zero, behind a mask that says which.
+    mutating func put(bytesOf value: UInt64) {
+      let maskAt = at
+      at += 1
+      var mask: UInt8 = 0
+      for i in 0..<8 {
+        let byte = UInt8(truncatingIfNeeded: value >> UInt64(8 * i))
+        if byte != 0 {
+          mask |= 1 << UInt8(i)
+          at.pointee = byte
+          at += 1
+        }
+      }
+      maskAt.pointee = mask
+    }
+
+    /// For each number that only one list has, or with another value: its distance from the one before
+    /// plus one, and what has to be done to the old value (0 where there is none) by exclusive or. A
+    /// mask of zero: the number is gone. A distance of 0 ends the list.
+    mutating func putDifference(from old: [DifferingWord], to new: [DifferingWord]) {
+      var (i, j) = (0, 0)
+      var last: UInt32 = 0
+      while i < old.count || j < new.count {
+        let a = i < old.count ? old[i].number : .max
+        let b = j < new.count ? new[j].number : .max
+        let number = min(a, b)
+        let was = a == number ? old[i].value : 0
+        let isGone = b != number
+        let value = isGone ? 0 : new[j].value
+        if a == number { i += 1 }
+        if b == number { j += 1 }
+        if a == b && was == value { continue }
+        put(UInt64(number - last) + 1)
+        last = number
+        if isGone {
+          at.pointee = 0
+          at += 1
+        } else if was != value {
+          put(bytesOf: was ^ value)
+        } else {
+          // New, with the value 0: all eight bytes, so that the mask is not that of a word gone.
+          at.pointee = 0xFF
+          at += 1
+          put(word: 0)
+        }
+      }
+      put(0)
+    }
+  }
+
+  // MARK: Reading
+
+  /// Takes the next state, its words into `words`; nil when there is none.
+  mutating func next(into words: inout [DifferingWord]) -> Header? {
+    if count == 0 { return nil }
+    if at == blocks[reading].count {
+      blocks[reading].bytes.deallocate()
+      bytes -= blocks[reading].capacity
+      reading += 1
+      at = 0
+    }
+    if at == 0 { read.removeAll(keepingCapacity: true) }
+    var input = Reader(at: blocks[reading].bytes + at)
+    let id = Int(input.get())
+    let choices = UInt32(truncatingIfNeeded: input.get())
+    let low = input.getWord()
+    let high = input.getWord()
+    input.apply(to: read, giving: &words)
+    at = input.at - blocks[reading].bytes
+    read.removeAll(keepingCapacity: true)
+    read.append(contentsOf: words)
+    count -= 1
+    return Header(id: id, choices: choices, fingerprint: Fingerprint(low: low, high: high))
+  }
+
+  private struct Reader {
+    var at: UnsafeMutablePointer<UInt8>
+
+    mutating func get() -> UInt64 {
+      var v: UInt64 = 0
+      var shift: UInt64 = 0
+      while true {
+        let b = at.pointee
+        at += 1
+        v |= UInt64(b & 0x7F) << shift
+        if b & 0x80 == 0 { return v }
+        shift += 7
+      }
+    }
+
+    mutating func getWord() -> UInt64 {
+      defer { at += 8 }
+      return UnsafeRawPointer(at).loadUnaligned(as: UInt64.self)
+    }
+
+    mutating func apply(to old: [DifferingWord], giving new: inout [DifferingWord]) {
+      new.removeAll(keepingCapacity: true)
+      old.withUnsafeBufferPointer { old in
+        var i = 0
+        var last: UInt32 = 0
+        while true {
+          let distance = get()
+          if distance == 0 { break }
+          let number = last &+ UInt32(truncatingIfNeeded: distance &- 1)
+          last = number
+          let from = i
+          while i < old.count && old[i].number < number { i &+= 1 }
+          if i > from { new.append(contentsOf: UnsafeBufferPointer(rebasing: old[from..<i])) }
+          var was: UInt64 = 0
+          if i < old.count && old[i].number == number {
+            was = old[i].value
+            i &+= 1
+          }
+          var mask = at.pointee
+          at += 1
+          if mask == 0 { continue }
+          var change: UInt64 = 0
+          while mask != 0 {
+            change |= UInt64(at.pointee) << UInt64(8 * mask.trailingZeroBitCount)
+            at += 1
+            mask &= mask - 1
+          }
+          new.append(DifferingWord(number: number, value: was ^ change))
+        }
+        if i < old.count { new.append(contentsOf: UnsafeBufferPointer(rebasing: old[i...])) }
+      }
+    }
+  }
+}
