@@ -29,7 +29,8 @@ extension Machine {
       if accumulator == a {
         writeRM(cpu, op, size, register(cpu, op.pointee.reg, size))
       } else {
-        writeRM(cpu, op, size, a)
+        // Memory receives a write cycle; a register stays as it is, its upper half included.
+        if op.pointee.isMemory { writeRM(cpu, op, size, a) }
         setRegister(cpu, 0, size, a)
       }
       setFlags(cpu, Flags.all, flags)
