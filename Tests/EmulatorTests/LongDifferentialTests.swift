@@ -28,19 +28,14 @@ import Testing
     print("64-bit differential test: \(count) cases, LOCKLAB_SEED=\(seed)")
     let contents = LongArena.contents(seed: seed)
     let oracle = try NativeOracle()
-    let plain = LongTestMachine()
-    let observed = LongTestMachine()
-    observed.machine.memory.setBase()
-    observed.machine.observation.stopAtShared = false
     var random = SplitMix64(seed: seed &+ 2)
     var mismatches: [String: (count: Int, example: String)] = [:]
     for start in stride(from: 0, to: count, by: LongDifferentialTests.batch) {
       let cases = make(
         min(LongDifferentialTests.batch, count - start), &random, data: contents[0].bytes)
       let outcomes = try oracle.run(cases, contents: contents)
-      for test in [plain, observed] {
-        compare(
-          cases, outcomes, contents, test, test === plain ? "plain" : "observed", &mismatches)
+      for isObserved in [false, true] {
+        compare(cases, outcomes, contents, isObserved: isObserved, &mismatches)
       }
     }
     let report = mismatches.sorted { $0.value.count > $1.value.count }
@@ -62,16 +57,19 @@ import Testing
 
   private func compare(
     _ cases: [InstructionCase], _ outcomes: [NativeOracle.Outcome],
-    _ contents: [(address: UInt64, bytes: [UInt8])], _ test: LongTestMachine, _ path: String,
+    _ contents: [(address: UInt64, bytes: [UInt8])], isObserved: Bool,
     _ mismatches: inout [String: (count: Int, example: String)]
   ) {
+    let test = LongTestMachine()
     let machine = test.machine
     let cpu = test.cpu
     for c in cases { test.write(c.code, at: c.address) }
     for window in contents { put(window, test) }
     let saved = (0..<CPU.wordCount).map { cpu[$0] }
-    let isObserved = machine.memory.observed
-    if isObserved { machine.memory.clearJournal() }
+    if isObserved {
+      machine.memory.setBase()
+      machine.observation.stopAtShared = false
+    }
     var expected = contents.map(\.bytes)
     for (number, c) in cases.enumerated() {
       for (i, word) in saved.enumerated() { cpu[i] = word }
@@ -89,7 +87,7 @@ import Testing
         let bytes = c.code.map { String(format: "%02x", $0) }.joined(separator: " ")
         let text = Machine.disassemble(c.code, mode: DecodeMode.long64, at: c.address).text
         let example =
-          "\(path): \(text) (\(bytes)) at \(hex(c.address)) flags \(hex(UInt64(c.flags))) registers "
+          "\(isObserved ? "observed" : "plain"): \(text) (\(bytes)) at \(hex(c.address)) flags \(hex(UInt64(c.flags))) registers "
           + c.registers.map(hex).joined(separator: " ") + ": " + difference
         mismatches[c.name, default: (0, example)].count += 1
         for window in contents { put(window, test) }
@@ -107,7 +105,6 @@ import Testing
         }
       }
     }
-    for (i, word) in saved.enumerated() { cpu[i] = word }
   }
 
   private func put(_ window: (address: UInt64, bytes: [UInt8]), _ test: LongTestMachine) {
