@@ -9,7 +9,7 @@ struct InstructionCase {
   var definedFlags: UInt32
   /// A repeated string instruction: it executes to its end.
   var repeats: Bool
-  /// Registers whose value afterwards the manual leaves undefined, by number.
+  /// Registers whose value the manual leaves undefined where ZF is set afterwards (BSF, BSR), by number.
   var undefined: Set<Int> = []
   /// It may go elsewhere than to the next instruction.
   var branches = false

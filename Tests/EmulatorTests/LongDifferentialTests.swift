@@ -4,6 +4,10 @@ import Testing
 
 /// Random instructions of 64-bit user mode, compared with the processor of this machine in every register,
 /// defined flag and byte of memory.
+///
+/// Not compared, because the manual leaves it open or processors differ: the destination of BSF and BSR
+/// of zero, near branches with an operand-size prefix (Intel's ignore it, AMD's do not), what PUSHF
+/// stores, and FS, which the comparing program needs itself.
 @Suite struct LongDifferentialTests {
   static let isHost64Bit: Bool = {
     #if arch(x86_64) && os(Linux)
@@ -150,7 +154,8 @@ import Testing
     }
     let isFault = outcome.exception != nil
     note("rip", outcome.rip, isFault ? test.faultingIP : cpu.rip)
-    for i in 0..<16 where !c.undefined.contains(i) && !(isFault && i == CPU.Register.sp) {
+    let undefined = outcome.flags & CPU.Flag.zf != 0 ? c.undefined : []
+    for i in 0..<16 where !undefined.contains(i) && !(isFault && i == CPU.Register.sp) {
       note("register \(i)", outcome.registers[i], cpu[i])
     }
     if !isFault {
