@@ -214,13 +214,13 @@ extension World {
   }
 
   /// Whether the CPU would take this source's interrupt at this boundary if it were raised now.
-  private func isTakenAtOnce(_ source: Source) -> Bool {
+  func isTakenAtOnce(_ source: Source) -> Bool {
     source.nmi
       ? machine.acceptsNMI(cpu: cpuIndex)
       : machine.isDeliverable(line: source.line ?? 0, cpu: cpuIndex)
   }
 
-  private func canFire(_ i: Int, _ source: Source) -> Bool {
+  func canFire(_ i: Int, _ source: Source) -> Bool {
     if ghost[Ghost.Layout.arrivals + i] == 1 { return false }
     if source.nmi { return !machine.isNMILatched(cpuIndex) }
     guard let line = source.line else { return false }

@@ -14,11 +14,20 @@ enum TinyKernel: String, CaseIterable {
 
   /// Compiles the kernel to `FOLDER/NAME.elf`; its path.
   func build(in workshop: Workshop, name: String? = nil) throws -> String {
-    let source = workshop.path("\(rawValue).S")
-    let image = workshop.path("\(name ?? rawValue).elf")
-    try Self.source.replacing("@BODY@", with: body).write(
+    try Self.write(body: body, to: name ?? rawValue, in: workshop)
+  }
+
+  /// Compiles a kernel that goes on with this code after its setup, and whose timer runs `handler`;
+  /// its path.
+  @discardableResult
+  static func write(
+    body: String, handler: String = "  incl counter", to name: String, in workshop: Workshop
+  ) throws -> String {
+    let source = workshop.path("\(name).S")
+    let image = workshop.path("\(name).elf")
+    try Self.source.replacing("@BODY@", with: body).replacing("@HANDLER@", with: handler).write(
       toFile: source, atomically: true, encoding: .utf8)
-    let object = workshop.path("\(rawValue).o")
+    let object = workshop.path("\(name).o")
     try Self.run(["clang", "-target", "i686-unknown-none-elf", "-g", "-c", source, "-o", object])
     try Self.run([
       "ld.lld", "-m", "elf_i386", "-static", "-n", "-e", "_start", "--image-base=0x100000",
@@ -52,7 +61,7 @@ enum TinyKernel: String, CaseIterable {
   private static let source = """
     .section .text
     .long 0x1BADB002, 0, -0x1BADB002
-    .globl _start, timer, endless, idle, broken
+    .globl _start, timer, endless, idle, broken, start
     _start:
       movl $stack_top, %esp
       lgdt gdt_pointer
@@ -90,7 +99,7 @@ enum TinyKernel: String, CaseIterable {
     @BODY@
     timer:
       pushl %eax
-      incl counter
+    @HANDLER@
       movb $0x20, %al
       outb %al, $0x20
       popl %eax

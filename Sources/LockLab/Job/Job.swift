@@ -15,12 +15,15 @@ enum ImageSource: Equatable {
   /// Carried in the program.
   case builtin(String)
   case file(String)
+  /// Kept in a database.
+  case bytes([UInt8], origin: String)
 
   /// As the database keeps it.
   var origin: String {
     switch self {
     case .builtin(let name): "builtin:\(name)"
     case .file(let path): "file:\(URL(fileURLWithPath: path).standardizedFileURL.path)"
+    case .bytes(_, let origin): origin
     }
   }
 

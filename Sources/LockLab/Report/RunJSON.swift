@@ -96,5 +96,5 @@ struct ScenarioJSON: Encodable {
 func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  print(printableJSON(String(decoding: try encoder.encode(value), as: UTF8.self)))
 }
