@@ -104,7 +104,9 @@ struct Bench: ParsableCommand {
         Spread(zip(here, there).map { $0.rate / $1.rate }).text(places: 2),
       ]
     }
-    let part = guest.commandLine.isEmpty ? "loop" : guest.commandLine
+    let part =
+      !guest.commandLine.isEmpty
+      ? guest.commandLine : guest.image.is64Bit ? "64-bit" : "loop"
     cells.append("`Benchmarks/run -- --only speed --guest \(part)`")
     return "| " + cells.joined(separator: " | ") + " |"
   }
@@ -114,8 +116,12 @@ struct Bench: ParsableCommand {
       throw Failure("there is no image core-i386 in the build")
     }
     let compute = try ELFImage(try read("compute"))
+    let long = try ELFImage(try read("compute64"))
     let image = try ELFImage(core)
-    return [Guest(name: "compute loop", image: compute, commandLine: "", instructions: nil)]
+    return [
+      Guest(name: "compute loop", image: compute, commandLine: "", instructions: nil),
+      Guest(name: "compute loop, 64-bit", image: long, commandLine: "", instructions: nil),
+    ]
       + Bench.workloads.map {
         Guest(
           name: "core-i386, tasks=\($0)", image: image, commandLine: "tasks=\($0)",

@@ -57,6 +57,7 @@ extension Machine {
     resetKeyboardController()
     resetSerial()
     resetTimer()
+    resetVectorState()
     setDeviceWord(.cmos, 0x02 << 16 | 0x26 << 8)
     setDeviceWord(.systemControl, 0x02 << 8)
   }
