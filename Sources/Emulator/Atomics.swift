@@ -29,7 +29,8 @@ extension Machine {
       if accumulator == a {
         writeRM(cpu, op, size, register(cpu, op.pointee.reg, size))
       } else {
-        writeRM(cpu, op, size, a)
+        // Memory receives a write cycle; a register stays as it is, its upper half included.
+        if op.pointee.isMemory { writeRM(cpu, op, size, a) }
         setRegister(cpu, 0, size, a)
       }
       setFlags(cpu, Flags.all, flags)
@@ -49,8 +50,32 @@ extension Machine {
         setFlags(cpu, Flags.zf, 0)
       }
       return .next
-    default:
-      return failUnmodelled(cpu)
+    default: return exchangePair(cpu, op)
     }
+  }
+
+  /// CMPXCHG16B: RDX:RAX against 16 bytes, which must be aligned (#GP). Intel SDM Vol. 2A.
+  private func exchangePair(_ cpu: Int, _ op: Op) -> Outcome {
+    let words = cores[cpu].words
+    let kind = kind(op)
+    guard let at = address(cpu, op, 16, write: true) else { return .fault }
+    if at & 15 != 0 {
+      raise(Vector.generalProtection)
+      return .fault
+    }
+    guard probeWrite(cpu, at, 16, kind), let low = load(cpu, at, 8, kind | AccessKind.probed),
+      let high = load(cpu, at &+ 8, 8, kind | AccessKind.probed)
+    else { return .fault }
+    let isEqual = low == words[CPU.Register.ax] && high == words[CPU.Register.dx]
+    _ = store(
+      cpu, at, 8, isEqual ? words[CPU.Register.bx] : low, kind | AccessKind.probed)
+    _ = store(
+      cpu, at &+ 8, 8, isEqual ? words[CPU.Register.cx] : high, kind | AccessKind.probed)
+    if !isEqual {
+      words[CPU.Register.ax] = low
+      words[CPU.Register.dx] = high
+    }
+    setFlags(cpu, Flags.zf, isEqual ? Flags.zf : 0)
+    return .next
   }
 }

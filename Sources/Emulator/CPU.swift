@@ -130,6 +130,17 @@ public struct CPU {
     get { words[Word.rflags] }
     nonmutating set { words[Word.rflags] = newValue }
   }
+  /// IA-32e mode is active: EFER.LMA. Intel SDM Vol. 3A §2.2.1.
+  @inline(__always) public var isLongMode: Bool { words[Word.efer] & 1 << 10 != 0 }
+  /// The code that runs is 64-bit code: IA-32e mode with CS.L set. Intel SDM Vol. 3A §5.2.1.
+  @inline(__always) public var is64Bit: Bool {
+    isLongMode && attributes(Segment.cs) & 1 << 13 != 0
+  }
+  /// Linear address of the next instruction. Intel SDM Vol. 3A §3.4.4: the base of CS is taken as 0
+  /// in 64-bit mode.
+  @inline(__always) public var linearIP: UInt64 {
+    is64Bit ? rip : (base(Segment.cs) &+ rip) & 0xFFFF_FFFF
+  }
   @inline(__always) public var cpl: Int { Int(truncatingIfNeeded: words[Word.cpl]) }
   @inline(__always) public var interruptsEnabled: Bool { words[Word.rflags] & Flag.if != 0 }
 

@@ -1,7 +1,8 @@
 /// The cases of the interpreter's switch.
 ///
-/// The first block is executed in the loop itself and exists only in flat mode (`DecodeMode`),
-/// with 32-bit operands unless the name says otherwise. Names: R register, M memory, I immediate,
+/// The first block is executed in the loop itself and exists only in flat modes (`DecodeMode`),
+/// with 32-bit operands unless the name says otherwise; of those, the ones that do not depend on the width
+/// of addresses are those of 64-bit mode, too. Names: R register, M memory, I immediate,
 /// destination first. The second block is one case per instruction family, any operand size, any segmentation.
 public enum Code: UInt8, Sendable {
   /// Not an instruction: find the micro-op of `rip`, decoding if need be. The zero value.
@@ -40,6 +41,19 @@ public enum Code: UInt8, Sendable {
   case jmp, jmpR, jmpM, call, callR, callM, ret, retI
   case jo, jno, jb, jnb, jz, jnz, jbe, jnbe, js, jns, jp, jnp, jl, jnl, jle, jnle
   case setR, cmovRR, cmovRM
+
+  // The same with 64-bit operands (Q), in 64-bit mode alone.
+  case movQRR, movQRI, movQRM, movQMR, movQMI, movsxdR, movsxdM
+  case addQRR, addQRI, addQRM
+  case subQRR, subQRI, subQRM
+  case cmpQRR, cmpQRI, cmpQRM, cmpQMR, cmpQMI
+  case andQRR, andQRI, andQRM
+  case orQRR, orQRI, orQRM
+  case xorQRR, xorQRI, xorQRM
+  case testQRR, testQRI
+  case addQSPI, subQSPI
+  case incQR, decQR, shlQRI, shrQRI, sarQRI, imulQRR, imulQRRI, cmovQRR
+  case pushQR, pushQI, popQR, leaveQ, callQ, callQR, retQ, jmpQR
 
   // One case per family: the CPU block is complete, the operands are described by `form`.
   case move, extend, exchange, flagBit, address, accumulate

@@ -67,20 +67,23 @@ final class Decoder {
     op.length = i.length
     op.operandSize = i.operand_width / 8
     op.addressSize = i.address_width / 8
-    notePrefixes(bytes, &op)
+    notePrefixes(bytes, mode: mode, &op)
     describeOperands(bytes, mode: mode, &op)
     OpcodeTable.shared.classify(&op, i)
+    if op.code == .vector { describeVector(&op) }
     if i.mnemonic == ZYDIS_MNEMONIC_XCHG && op.isMemory {
       op.klass |= InstructionClass.locked  // Intel SDM Vol. 3A §9.1.2.1
     }
     if op.prefixes & MicroOp.Prefix.lock != 0 { op.klass |= InstructionClass.locked }
     noteStackLoad(&op)
     if mode == DecodeMode.flat32 { op.specialise() }
+    if mode == DecodeMode.long64 { op.specialiseLong() }
     return .done
   }
 
   /// Legacy prefixes as they stand in the bytes: of F2 and F3 the last one counts.
-  private func notePrefixes(_ bytes: UnsafeRawPointer, _ op: inout MicroOp) {
+  /// A REX prefix that another prefix follows counts for nothing (Intel SDM Vol. 2A §2.2.1).
+  private func notePrefixes(_ bytes: UnsafeRawPointer, mode: Int, _ op: inout MicroOp) {
     var i = 0
     while true {
       switch bytes.load(fromByteOffset: i, as: UInt8.self) {
@@ -90,6 +93,7 @@ final class Decoder {
       case 0xF3:
         op.prefixes = op.prefixes & ~MicroOp.Prefix.repne | MicroOp.Prefix.rep
       case 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67: break
+      case 0x40...0x4F where mode == DecodeMode.long64: break
       default: return
       }
       i += 1
@@ -189,6 +193,19 @@ final class Decoder {
     case ZYDIS_MNEMONIC_LGS: describeFarLoad(&op, CPU.Segment.gs)
     default:
       if OpcodeTable.shared[op.mnemonic].hasCondition { op.extra = UInt32(i.opcode & 0xF) }
+    }
+  }
+
+  /// Which operands of a vector instruction are general registers or belong to MMX.
+  private func describeVector(_ op: inout MicroOp) {
+    for n in 0..<Int(instruction.pointee.operand_count_visible)
+    where operands[n].type == ZYDIS_OPERAND_TYPE_REGISTER {
+      switch registerClass(n) {
+      case ZYDIS_REGCLASS_XMM: break
+      case ZYDIS_REGCLASS_GPR16, ZYDIS_REGCLASS_GPR32, ZYDIS_REGCLASS_GPR64:
+        op.extra |= n == 0 ? VectorKind.firstIsGeneral : VectorKind.secondIsGeneral
+      default: op.extra |= VectorKind.other
+      }
     }
   }
 

@@ -25,6 +25,7 @@ extension Machine {
     var vector = vector
     var kind = kind
     var errorCode = errorCode
+    selectMode(cpu)
     while true {
       if enter(
         cpu, vector: vector, kind: kind, errorCode: errorCode, returnAddress: cpus[cpu].rip)
@@ -47,7 +48,7 @@ extension Machine {
         event.kind = .exception
         event.cpu = cpu
         event.vector = vector
-        event.rip = (c.base(CPU.Segment.cs) &+ c.rip) & 0xFFFF_FFFF
+        event.rip = c.linearIP
         event.oldSP = c.rsp
         event.newSP = c.rsp
         event.oldCPL = c.cpl
@@ -77,16 +78,20 @@ extension Machine {
     let gateError = UInt32(vector) * 8 + 2 + external
     if c[CPU.Word.cr0] & ControlBit.pe == 0 { return notModelled("interrupt in real mode") }
 
-    let offset = UInt64(vector) * 8
-    guard offset + 7 <= c[CPU.Word.idtrLimit] else {
+    // Gates have 16 bytes in IA-32e mode, and are of two kinds. Vol. 3A §6.14.1.
+    let isLong = c.isLongMode
+    let bytes: UInt64 = isLong ? 16 : 8
+    let offset = UInt64(vector) * bytes
+    guard offset + bytes - 1 <= c[CPU.Word.idtrLimit] else {
       return fault(Vector.generalProtection, gateError)
     }
     guard let raw = readSystem(cpu, c[CPU.Word.idtrBase] &+ offset, size: 8) else { return false }
     let gate = Descriptor(raw: raw)
     switch gate.isSystem ? gate.type : -1 {
+    case Descriptor.SystemType.interruptGate32, Descriptor.SystemType.trapGate32: break
+    case _ where isLong: return fault(Vector.generalProtection, gateError)
     case Descriptor.SystemType.taskGate, Descriptor.SystemType.interruptGate16,
-      Descriptor.SystemType.trapGate16, Descriptor.SystemType.interruptGate32,
-      Descriptor.SystemType.trapGate32:
+      Descriptor.SystemType.trapGate16:
       break
     default: return fault(Vector.generalProtection, gateError)
     }
@@ -97,7 +102,13 @@ extension Machine {
 
     let code = kind == .exception ? errorCode : nil
     let before = EntryPoint(c)
-    if gate.type == Descriptor.SystemType.taskGate {
+    if isLong {
+      guard let upper = readSystem(cpu, c[CPU.Word.idtrBase] &+ offset &+ 8, size: 8),
+        enterLongHandler(
+          cpu, gate, upper: upper & 0xFFFF_FFFF, vector: vector, kind: kind, errorCode: code,
+          external: external, returnAddress: returnAddress)
+      else { return false }
+    } else if gate.type == Descriptor.SystemType.taskGate {
       guard
         enterTask(
           cpu, gate.gateSelector, errorCode: code, external: external,
@@ -128,7 +139,7 @@ extension Machine {
 
   /// Fault-class exceptions push RF=1. Intel SDM Vol. 3B §17.3.1.1. #DB, NMI, #BP and #OF are
   /// traps, #DF and #MC aborts.
-  private func isFault(_ vector: Int) -> Bool {
+  func isFault(_ vector: Int) -> Bool {
     switch vector {
     case Vector.debug, Vector.nmi, Vector.breakpoint, Vector.overflow, Vector.doubleFault, 18:
       false
@@ -261,7 +272,7 @@ struct EntryPoint {
   var flags: UInt64
 
   init(_ c: CPU) {
-    rip = (c.base(CPU.Segment.cs) &+ c.rip) & 0xFFFF_FFFF
+    rip = c.linearIP
     sp = c.rsp
     cpl = c.cpl
     flags = c.rflags

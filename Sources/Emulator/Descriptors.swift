@@ -29,6 +29,12 @@ struct Descriptor {
     return raw & (1 << 55) != 0 ? field << 12 | 0xFFF : field
   }
 
+  /// 64-bit code (L) that also claims to be 32-bit code (D): no code segment of IA-32e mode.
+  /// Intel SDM Vol. 3A §5.2.1.
+  var isBadLongCode: Bool { raw >> 53 & 3 == 3 }
+  /// L: 64-bit code in IA-32e mode.
+  var isLongCode: Bool { raw & (1 << 53) != 0 }
+
   /// In the form that `CPU.attributes` documents.
   var attributes: UInt64 { (raw >> 40) & 0xF0FF }
 
@@ -56,6 +62,9 @@ struct Descriptor {
 /// A descriptor and where it was found.
 struct FoundDescriptor {
   var descriptor: Descriptor
+  /// The second eight bytes of a system descriptor in IA-32e mode: bits 63–32 of a base or an
+  /// offset. Intel SDM Vol. 3A §7.2.3, §5.8.3.1.
+  var upper: UInt64 = 0
   /// Linear address of its eight bytes.
   var linear: UInt64
 }
@@ -107,7 +116,8 @@ extension Machine {
   /// rights at any privilege level (Intel SDM Vol. 3A §4.6.1). nil after a fault.
   @inline(__always) func readSystem(_ cpu: Int, _ linear: UInt64, size: Int) -> UInt64? {
     faultVector = -1
-    let value = readLinear(cpu, linear & 0xFFFF_FFFF, size: size, asSupervisor: true, table: true)
+    let value = readLinear(
+      cpu, linear & systemMask(cpu), size: size, asSupervisor: true, table: true)
     return faultVector < 0 ? value : nil
   }
 
@@ -115,22 +125,44 @@ extension Machine {
     _ cpu: Int, _ linear: UInt64, size: Int, _ value: UInt64
   ) -> Bool {
     faultVector = -1
-    writeLinear(cpu, linear & 0xFFFF_FFFF, size: size, value, asSupervisor: true)
+    writeLinear(cpu, linear & systemMask(cpu), size: size, value, asSupervisor: true, system: true)
     return faultVector < 0
+  }
+
+  /// What addresses of descriptor tables and task states are cut to.
+  @inline(__always) func systemMask(_ cpu: Int) -> UInt64 {
+    cpus[cpu].isLongMode ? ~0 : 0xFFFF_FFFF
   }
 
   /// The linear address of a selector's descriptor, nil when it lies outside its table.
   /// Intel SDM Vol. 3A §3.5.1.
-  func descriptorAddress(_ cpu: Int, _ selector: UInt16, gdtOnly: Bool = false) -> UInt64? {
+  func descriptorAddress(
+    _ cpu: Int, _ selector: UInt16, gdtOnly: Bool = false, size: UInt64 = 8
+  ) -> UInt64? {
     let c = cpus[cpu]
     let offset = UInt64(selector & 0xFFF8)
     if selector & 4 == 0 {
-      guard offset + 7 <= c[CPU.Word.gdtrLimit] else { return nil }
-      return (c[CPU.Word.gdtrBase] &+ offset) & 0xFFFF_FFFF
+      guard offset + size - 1 <= c[CPU.Word.gdtrLimit] else { return nil }
+      return (c[CPU.Word.gdtrBase] &+ offset) & systemMask(cpu)
     }
     if gdtOnly || c.attributes(CPU.Segment.ldtr) == 0 { return nil }
-    guard offset + 7 <= c.limit(CPU.Segment.ldtr) else { return nil }
-    return (c.base(CPU.Segment.ldtr) &+ offset) & 0xFFFF_FFFF
+    guard offset + size - 1 <= c.limit(CPU.Segment.ldtr) else { return nil }
+    return (c.base(CPU.Segment.ldtr) &+ offset) & systemMask(cpu)
+  }
+
+  /// Reads the second half of a system descriptor, 16 bytes long in IA-32e mode. Its own type field
+  /// must be 0. Intel SDM Vol. 3A §5.8.3.1, §7.2.3.
+  /// - Returns: false after #GP(selector) or a page fault.
+  func readUpperHalf(_ cpu: Int, _ selector: UInt16, _ found: inout FoundDescriptor) -> Bool {
+    guard descriptorAddress(cpu, selector, size: 16) != nil else {
+      return fault(Vector.generalProtection, selectorError(selector))
+    }
+    guard let upper = readSystem(cpu, found.linear &+ 8, size: 8) else { return false }
+    found.upper = upper & 0xFFFF_FFFF
+    guard upper >> 40 & 0x1F == 0 else {
+      return fault(Vector.generalProtection, selectorError(selector))
+    }
+    return true
   }
 
   /// Reads a selector's descriptor.
@@ -163,10 +195,20 @@ extension Machine {
   @inline(__always) func setSegment(
     _ cpu: Int, _ segment: Int, _ selector: UInt16, _ descriptor: Descriptor
   ) {
+    // The base of 64-bit code counts as 0: it is 0 here.
+    let isLongCode =
+      segment == CPU.Segment.cs && descriptor.isLongCode && cpus[cpu].isLongMode
     cpus[cpu].setSegment(
-      segment, selector: selector, base: descriptor.base, limit: descriptor.limit,
-      attributes: descriptor.attributes)
+      segment, selector: selector, base: isLongCode ? 0 : descriptor.base,
+      limit: descriptor.limit, attributes: descriptor.attributes)
     if segment == CPU.Segment.cs { cpus[cpu][CPU.Word.cpl] = UInt64(selector & 3) }
+  }
+
+  /// Whether an instruction pointer may be loaded with this code segment: within its limit, or
+  /// canonical when it is 64-bit code.
+  func isInside(_ cpu: Int, _ code: Descriptor, _ target: UInt64) -> Bool {
+    code.isLongCode && cpus[cpu].isLongMode
+      ? Machine.isCanonical(target) : target <= code.limit
   }
 
   @inline(__always) func setNullSegment(_ cpu: Int, _ segment: Int, _ selector: UInt16 = 0) {
@@ -190,6 +232,15 @@ extension Machine {
     _ cpu: Int, _ segment: Int, _ offset: UInt64, size: Int, write: Bool
   ) -> UInt64? {
     let c = cpus[cpu]
+    if c.is64Bit {
+      let linear = self.linear(cpu, segment, offset)
+      if Machine.isCanonical(linear) && Machine.isCanonical(linear &+ UInt64(size) &- 1) {
+        return linear
+      }
+      _ = fault(
+        segment == CPU.Segment.ss ? Vector.stackFault : Vector.generalProtection)
+      return nil
+    }
     let attributes = c.attributes(segment)
     let isCode = attributes & 8 != 0
     let allowed =
@@ -216,13 +267,27 @@ struct PendingStack {
   var pointer: UInt64
   /// The privilege level of the accesses is 3.
   var isUser: Bool
+  /// 64 bits wide and without segment. Intel SDM Vol. 1 §6.2.3.
+  var isLong = false
 
   /// B bit: 32-bit or 16-bit stack pointer. Intel SDM Vol. 3A §3.4.5.
-  var mask: UInt64 { attributes & (1 << 14) != 0 ? 0xFFFF_FFFF : 0xFFFF }
+  var mask: UInt64 { isLong ? ~0 : attributes & (1 << 14) != 0 ? 0xFFFF_FFFF : 0xFFFF }
+
+  /// The linear address of an offset.
+  func linear(_ offset: UInt64) -> UInt64 {
+    isLong ? offset : (base &+ offset & mask) & 0xFFFF_FFFF
+  }
+
+  /// Whether `size` bytes at an offset may be touched.
+  func contains(_ machine: Machine, offset: UInt64, size: Int) -> Bool {
+    isLong
+      ? Machine.isCanonical(offset) && Machine.isCanonical(offset &+ UInt64(size) &- 1)
+      : machine.isInside(limit: limit, attributes: attributes, offset: offset, size: size)
+  }
 
   mutating func move(by distance: Int) {
     let moved = pointer &+ UInt64(bitPattern: Int64(distance))
-    pointer = pointer & ~mask & 0xFFFF_FFFF | moved & mask
+    pointer = isLong ? moved : pointer & ~mask & 0xFFFF_FFFF | moved & mask
   }
 }
 
@@ -233,23 +298,20 @@ extension Machine {
     let ss = CPU.Segment.ss
     return PendingStack(
       base: c.base(ss), limit: c.limit(ss), attributes: c.attributes(ss), pointer: c.rsp,
-      isUser: c.cpl == 3)
+      isUser: c.cpl == 3, isLong: c.is64Bit)
   }
 
   /// Whether `size` bytes below the pointer lie inside the stack segment.
   func hasRoom(_ stack: PendingStack, size: Int) -> Bool {
-    let offset = (stack.pointer &- UInt64(size)) & stack.mask
-    return isInside(
-      limit: stack.limit, attributes: stack.attributes, offset: offset, size: size)
+    stack.contains(self, offset: (stack.pointer &- UInt64(size)) & stack.mask, size: size)
   }
 
   /// Pushes without checking the limit: `hasRoom` has. False after a page fault.
   func push(_ cpu: Int, _ stack: inout PendingStack, size: Int, _ value: UInt64) -> Bool {
     var moved = stack
     moved.move(by: -size)
-    let linear = (moved.base &+ moved.pointer & moved.mask) & 0xFFFF_FFFF
     faultVector = -1
-    writeLinear(cpu, linear, size: size, value, asSupervisor: !stack.isUser)
+    writeLinear(cpu, moved.linear(moved.pointer), size: size, value, asSupervisor: !stack.isUser)
     if faultVector >= 0 { return false }
     stack = moved
     return true
@@ -258,15 +320,13 @@ extension Machine {
   /// Pops a value; #SS(0) outside the segment. nil after a fault.
   func pop(_ cpu: Int, _ stack: inout PendingStack, size: Int) -> UInt64? {
     let offset = stack.pointer & stack.mask
-    guard
-      isInside(limit: stack.limit, attributes: stack.attributes, offset: offset, size: size)
-    else {
+    guard stack.contains(self, offset: offset, size: size) else {
       _ = fault(Vector.stackFault)
       return nil
     }
     faultVector = -1
     let value = readLinear(
-      cpu, (stack.base &+ offset) & 0xFFFF_FFFF, size: size, asSupervisor: !stack.isUser)
+      cpu, stack.linear(offset), size: size, asSupervisor: !stack.isUser)
     if faultVector >= 0 { return nil }
     stack.move(by: size)
     return value

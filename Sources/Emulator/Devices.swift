@@ -65,6 +65,7 @@ extension Machine {
     resetTimer()
     resetLocalAPICs()
     resetIOAPIC()
+    resetVectorState()
     setDeviceWord(.cmos, 0x02 << 16 | 0x26 << 8)
     setDeviceWord(.systemControl, 0x02 << 8)
   }

@@ -28,30 +28,6 @@ extension Machine {
     return bytes
   }
 
-  /// Where a linear address lies in physical memory now, whatever its permissions; nil when
-  /// nowhere. Unlike an access it sets no bit in the tables. Intel SDM Vol. 3A §4.3.
-  public func physicalAddress(cpu: Int, linear: UInt64) -> UInt64? {
-    let c = cpus[cpu]
-    var physical = linear & 0xFFFF_FFFF
-    if c[CPU.Word.cr0] & ControlBit.pg != 0 {
-      let directory = tableEntry(at: c[CPU.Word.cr3] & 0xFFFF_F000 | (linear >> 20) & 0xFFC)
-      guard let directory, directory & 1 != 0 else { return nil }
-      if directory & 0x80 != 0 && c[CPU.Word.cr4] & ControlBit.pse != 0 {
-        physical = directory & 0xFFC0_0000 | linear & 0x3F_FFFF
-      } else {
-        guard let table = tableEntry(at: directory & 0xFFFF_F000 | (linear >> 10) & 0xFFC),
-          table & 1 != 0
-        else { return nil }
-        physical = table & 0xFFFF_F000 | linear & 0xFFF
-      }
-    }
-    return physical < memory.hiddenBase ? physical : nil
-  }
-
-  private func tableEntry(at physical: UInt64) -> UInt64? {
-    physical < memory.hiddenBase ? memory.value(at: physical, size: 4) : nil
-  }
-
   package static func disassemble(_ bytes: [UInt8], mode: Int, at address: UInt64) -> Disassembly {
     var decoder = ZydisDecoder()
     switch mode {

@@ -4,7 +4,7 @@
 extension Machine {
   /// Where a far pointer leads, its checks made.
   private enum Destination {
-    /// A code segment, and whether the gate (nil without one) is 32 bits wide.
+    /// A code segment, and the gate that led there.
     case code(FoundDescriptor, selector: UInt16, offset: UInt64, gate: Descriptor?)
     case task(FoundDescriptor, selector: UInt16)
   }
@@ -19,7 +19,9 @@ extension Machine {
     case .task(let found, let selector):
       return transferToTask(cpu, op, selector, found, .jump)
     case .code(var code, let selector, let offset, _):
-      guard offset <= code.descriptor.limit else { return fault(Vector.generalProtection) }
+      guard isInside(cpu, code.descriptor, offset) else {
+        return fault(Vector.generalProtection)
+      }
       guard markAccessed(cpu, &code) else { return false }
       setSegment(cpu, CPU.Segment.cs, selector & 0xFFFC | UInt16(c.cpl), code.descriptor)
       c.rip = offset
@@ -44,13 +46,16 @@ extension Machine {
     case .task(let found, let selector):
       return transferToTask(cpu, op, selector, found, .call)
     case .code(var code, let selector, let offset, let gate):
-      let next = (c.rip &+ op.pointee.next) & 0xFFFF_FFFF
-      let size = gate.map { $0.is32BitGate ? 4 : 2 } ?? Int(op.pointee.operandSize)
+      let next = (c.rip &+ op.pointee.next) & cores[cpu].mask
+      let size =
+        gate.map { c.isLongMode ? 8 : $0.is32BitGate ? 4 : 2 } ?? Int(op.pointee.operandSize)
       let isInner =
         gate != nil && !code.descriptor.isConforming && code.descriptor.privilege < c.cpl
       guard
         isInner
-          ? callInner(cpu, &code, selector, offset: offset, gate: gate!, size: size, next: next)
+          ? c.isLongMode
+            ? callInnerLong(cpu, &code, selector, offset: offset, next: next)
+            : callInner(cpu, &code, selector, offset: offset, gate: gate!, size: size, next: next)
           : callSame(cpu, &code, selector, offset: offset, size: size, next: next)
       else { return false }
       before.fill(&event, cpu, c, kind: isInner ? .software : .segment)
@@ -68,7 +73,7 @@ extension Machine {
     let c = cpus[cpu]
     var stack = currentStack(cpu)
     guard hasRoom(stack, size: size * 2) else { return fault(Vector.stackFault) }
-    guard offset <= code.descriptor.limit else { return fault(Vector.generalProtection) }
+    guard isInside(cpu, code.descriptor, offset) else { return fault(Vector.generalProtection) }
     guard push(cpu, &stack, size: size, UInt64(c.selector(CPU.Segment.cs))),
       push(cpu, &stack, size: size, next), markAccessed(cpu, &code)
     else { return false }
@@ -117,6 +122,33 @@ extension Machine {
     return true
   }
 
+  /// The same in IA-32e mode: SS becomes null, there are no parameters. Vol. 3A §5.8.5.1.
+  private func callInnerLong(
+    _ cpu: Int, _ code: inout FoundDescriptor, _ selector: UInt16, offset: UInt64, next: UInt64
+  ) -> Bool {
+    let c = cpus[cpu]
+    let privilege = code.descriptor.privilege
+    guard let pointer = longStack(cpu, offset: 4 + UInt64(privilege) * 8, external: 0) else {
+      return false
+    }
+    var stack = PendingStack(
+      base: 0, limit: 0, attributes: 0, pointer: pointer, isUser: privilege == 3, isLong: true)
+    guard Machine.isCanonical(pointer), hasRoom(stack, size: 32) else {
+      return fault(Vector.stackFault)
+    }
+    guard Machine.isCanonical(offset) else { return fault(Vector.generalProtection) }
+    guard push(cpu, &stack, size: 8, UInt64(c.selector(CPU.Segment.ss))),
+      push(cpu, &stack, size: 8, c.rsp),
+      push(cpu, &stack, size: 8, UInt64(c.selector(CPU.Segment.cs))),
+      push(cpu, &stack, size: 8, next), markAccessed(cpu, &code)
+    else { return false }
+    setNullSegment(cpu, CPU.Segment.ss, UInt16(privilege))
+    setSegment(cpu, CPU.Segment.cs, selector & 0xFFFC | UInt16(privilege), code.descriptor)
+    c.rsp = stack.pointer
+    c.rip = offset
+    return true
+  }
+
   /// RETF, with `imm` bytes of parameters to release on both stacks.
   func executeFarReturn(_ cpu: Int, _ op: UnsafePointer<MicroOp>) -> Bool {
     if isReal(cpu) { return returnReal(cpu, op) }
@@ -133,14 +165,15 @@ extension Machine {
     let newCPL = Int(selector & 3)
     var outer: OuterStack?
     if newCPL > c.cpl {
-      guard let found = popOuterStack(cpu, &stack, size: size, privilege: newCPL) else {
-        return false
-      }
+      guard
+        let found = popOuterStack(
+          cpu, &stack, size: size, privilege: newCPL, to: code.descriptor)
+      else { return false }
       outer = found
     }
-    guard target <= code.descriptor.limit else { return fault(Vector.generalProtection) }
+    guard isInside(cpu, code.descriptor, target) else { return fault(Vector.generalProtection) }
     guard markAccessed(cpu, &code) else { return false }
-    if outer != nil && !markAccessed(cpu, &outer!.found) { return false }
+    if outer != nil && !markAccessed(cpu, &outer!) { return false }
     setSegment(cpu, CPU.Segment.cs, selector, code.descriptor)
     c.rip = target
     if let outer {
@@ -160,7 +193,7 @@ extension Machine {
     _ cpu: Int, _ op: UnsafePointer<MicroOp>
   ) -> (selector: UInt16, offset: UInt64)? {
     let size = Int(op.pointee.operandSize)
-    let mask: UInt64 = size == 2 ? 0xFFFF : 0xFFFF_FFFF
+    let mask = Flags.mask(size)
     if op.pointee.form == .farPointer {
       return (UInt16(truncatingIfNeeded: op.pointee.extra), op.pointee.imm & mask)
     }
@@ -192,16 +225,27 @@ extension Machine {
         descriptor.isConforming
           ? descriptor.privilege <= c.cpl : rpl <= c.cpl && descriptor.privilege == c.cpl
       else { return refuse(general, error) }
+      if c.isLongMode && descriptor.isBadLongCode { return refuse(general, error) }
       guard descriptor.isPresent else { return refuse(Vector.segmentNotPresent, error) }
       return .code(found, selector: selector, offset: pointer.offset, gate: nil)
     }
     guard descriptor.isSystem, descriptor.privilege >= max(c.cpl, rpl) else {
       return refuse(general, error)
     }
+    if c.isLongMode {
+      // No task switches, no 16-bit gates; gates have 16 bytes. Vol. 3A §5.8.3.1.
+      guard descriptor.type == Descriptor.SystemType.callGate32 else {
+        return refuse(general, error)
+      }
+      guard descriptor.isPresent else { return refuse(Vector.segmentNotPresent, error) }
+      var gate = found
+      guard readUpperHalf(cpu, selector, &gate) else { return nil }
+      return resolveGate(cpu, gate, isCall: isCall)
+    }
     switch descriptor.type {
     case Descriptor.SystemType.callGate16, Descriptor.SystemType.callGate32:
       guard descriptor.isPresent else { return refuse(Vector.segmentNotPresent, error) }
-      return resolveGate(cpu, descriptor, isCall: isCall)
+      return resolveGate(cpu, found, isCall: isCall)
     case Descriptor.SystemType.taskGate:
       guard descriptor.isPresent else { return refuse(Vector.segmentNotPresent, error) }
       let tss = descriptor.gateSelector
@@ -225,8 +269,12 @@ extension Machine {
   }
 
   /// The code segment behind a call gate. Vol. 3A §5.8.4.
-  private func resolveGate(_ cpu: Int, _ gate: Descriptor, isCall: Bool) -> Destination? {
+  private func resolveGate(
+    _ cpu: Int, _ found: FoundDescriptor, isCall: Bool
+  ) -> Destination? {
     let c = cpus[cpu]
+    let gate = found.descriptor
+    let upper = found.upper
     let selector = gate.gateSelector
     if isNull(selector) {
       _ = fault(Vector.generalProtection)
@@ -239,7 +287,7 @@ extension Machine {
     // Only CALL may go to a more privileged segment that is not conforming.
     let allowed =
       isCall || code.isConforming ? code.privilege <= c.cpl : code.privilege == c.cpl
-    guard code.isCode, allowed else {
+    guard code.isCode, allowed, !c.isLongMode || (code.isLongCode && !code.isBadLongCode) else {
       _ = fault(Vector.generalProtection, selectorError(selector))
       return nil
     }
@@ -247,7 +295,8 @@ extension Machine {
       _ = fault(Vector.segmentNotPresent, selectorError(selector))
       return nil
     }
-    return .code(found, selector: selector, offset: gate.gateOffset, gate: gate)
+    return .code(
+      found, selector: selector, offset: gate.gateOffset | upper << 32, gate: gate)
   }
 
   private func transferToTask(

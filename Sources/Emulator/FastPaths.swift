@@ -29,12 +29,19 @@ typealias Words = UnsafeMutablePointer<UInt64>
   UInt32(truncatingIfNeeded: op.pointee.imm)
 }
 
-/// The address of the memory operand in a flat segment.
-@inline(__always) func address32(_ words: Words, _ op: UnsafeMutablePointer<MicroOp>) -> UInt64 {
-  let base = UInt32(truncatingIfNeeded: words[Int(op.pointee.base)])
-  let index = UInt32(truncatingIfNeeded: words[Int(op.pointee.index)])
-  return UInt64(
-    base &+ index &<< UInt32(op.pointee.scale) &+ UInt32(bitPattern: op.pointee.disp))
+@inline(__always) func signExtended(_ value: UInt32) -> UInt64 {
+  UInt64(bitPattern: Int64(Int32(bitPattern: value)))
+}
+
+/// The address of the memory operand in a flat segment, cut to the mode's width.
+@inline(__always) func operandAddress(
+  _ words: Words, _ op: UnsafeMutablePointer<MicroOp>, _ mask: UInt64
+) -> UInt64 {
+  let base = words[Int(op.pointee.base)]
+  let index = words[Int(op.pointee.index)]
+  return
+    (base &+ index &<< UInt64(op.pointee.scale)
+    &+ UInt64(bitPattern: Int64(op.pointee.disp))) & mask
 }
 
 /// Pool index of the micro-op at `rip` when it is known and in the page that code runs in;

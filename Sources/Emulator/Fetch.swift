@@ -13,6 +13,8 @@ extension Machine {
       }
       linear = (cpus[cpu].base(CPU.Segment.cs) &+ rip) & core.pointee.mask
     }
+    // Intel SDM Vol. 1 §3.3.7.1.
+    if mode == DecodeMode.long64 && !Machine.isCanonical(linear) { return raise(13) }
     guard let physical = translateFetch(cpu, linear) else { return 0 }
     let offset = Int(physical & 0xFFF)
     let table = cache.table(mode: mode, frame: Int(physical >> 12))

@@ -47,13 +47,13 @@ extension Machine {
     guard let image = pop(cpu, &stack, size: size) else { return false }
     var mask = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.df | Flag.of
     mask |= Flag.nt
-    if size == 4 { mask |= Flag.ac | Flag.id }
+    if size >= 4 { mask |= Flag.ac | Flag.id }
     if mayChangeInterruptFlag(c) { mask |= Flag.if }
     if c.cpl == 0 { mask |= Flag.iopl }
     var flags = c.rflags & ~mask | image & mask | Flag.fixed
     flags &= ~Flag.rf
-    // The 32-bit form at CPL 0 clears VIF and VIP. Vol. 2B, table 4-15.
-    if size == 4 && c.cpl == 0 { flags &= ~(Flag.vif | Flag.vip) }
+    // The wide forms at CPL 0 clears VIF and VIP. Vol. 2B, table 4-15.
+    if size >= 4 && c.cpl == 0 { flags &= ~(Flag.vif | Flag.vip) }
     let before = EntryPoint(c)
     c.rsp = stack.pointer
     c.rflags = flags

@@ -141,6 +141,51 @@ struct LazyFlags {
     carries = 0
   }
 
+  // Those of the 64-bit operations.
+
+  @inline(__always) mutating func setResult(_ r: UInt64) {
+    zero = r
+    sign = r
+  }
+
+  @inline(__always) private mutating func setCarries(_ c: UInt64) {
+    carries =
+      UInt32(truncatingIfNeeded: c >> 32) & 0xC000_0000 | UInt32(truncatingIfNeeded: c) & 8
+  }
+
+  @inline(__always) mutating func add(_ a: UInt64, _ b: UInt64, _ r: UInt64) {
+    setResult(r)
+    setCarries((a & b) | ((a | b) & ~r))
+  }
+
+  @inline(__always) mutating func subtract(_ a: UInt64, _ b: UInt64, _ r: UInt64) {
+    setResult(r)
+    setCarries((~a & b) | ((~a | b) & r))
+  }
+
+  @inline(__always) mutating func logic(_ r: UInt64) {
+    setResult(r)
+    carries = 0
+  }
+
+  /// INC: CF stays.
+  @inline(__always) mutating func increment(_ a: UInt64, _ r: UInt64) {
+    let c = carries >> 31
+    setResult(r)
+    let o: UInt32 = r == 1 << 63 ? 1 : 0
+    carries = c << 31 | (c ^ o) << 30 | (r & 0xF == 0 ? 8 : 0)
+  }
+
+  /// DEC: CF stays.
+  @inline(__always) mutating func decrement(_ a: UInt64, _ r: UInt64) {
+    let c = carries >> 31
+    setResult(r)
+    let o: UInt32 = r == ~(1 << 63) ? 1 : 0
+    carries = c << 31 | (c ^ o) << 30 | (r & 0xF == 0xF ? 8 : 0)
+  }
+
+  // Those of the 8-bit operations.
+
   @inline(__always) mutating func subtract8(_ a: UInt8, _ b: UInt8, _ r: UInt8) {
     logic8(r)
     let c = (~a & b) | ((~a | b) & r)

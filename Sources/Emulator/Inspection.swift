@@ -46,8 +46,7 @@ extension Machine {
   public func readTSSStack(_ cpu: Int) -> UInt64 {
     let base = cpus[cpu].base(CPU.Segment.tr)
     if cpus[cpu].selector(CPU.Segment.tr) & ~3 == 0 { return 0 }
-    let wide = cpus[cpu][CPU.Word.efer] >> 10 & 1 != 0
-    return peek(cpu, linear: base + 4, size: wide ? 8 : 4) ?? 0
+    return peek(cpu, linear: base + 4, size: cpus[cpu].isLongMode ? 8 : 4) ?? 0
   }
 
   /// Bytes (1...8) at a linear address, without any effect; nil where nothing is mapped.
@@ -91,7 +90,7 @@ extension Machine {
   /// Intel SDM Vol. 2A, IN: E4/E5 ib, EC/ED; 66 changes the size only.
   public func inputPort(_ cpu: Int) -> Int? {
     let c = cpus[cpu]
-    var at = c.base(CPU.Segment.cs) &+ c.rip
+    var at = c.linearIP
     var byte = peek(cpu, linear: at, size: 1)
     if byte == 0x66 {
       at += 1

@@ -7,7 +7,10 @@ extension Machine {
     c[CPU.Word.nmi] &= ~1
     if c[CPU.Word.cr0] & ControlBit.pe == 0 { return notModelled("IRET in real mode") }
     if c.rflags & CPU.Flag.vm != 0 { return notModelled("IRET in virtual-8086 mode") }
-    if c.rflags & CPU.Flag.nt != 0 { return returnToTask(cpu, op) }
+    if c.rflags & CPU.Flag.nt != 0 {
+      // Vol. 3A §7.7: no task switches in IA-32e mode.
+      return c.isLongMode ? fault(Vector.generalProtection) : returnToTask(cpu, op)
+    }
 
     let before = EntryPoint(c)
     let size = Int(op.pointee.operandSize)
@@ -16,23 +19,25 @@ extension Machine {
       let selectorWord = pop(cpu, &stack, size: size),
       let image = pop(cpu, &stack, size: size)
     else { return false }
-    if size == 4 && image & CPU.Flag.vm != 0 && c.cpl == 0 {
+    if size == 4 && image & CPU.Flag.vm != 0 && c.cpl == 0 && !c.isLongMode {
       return notModelled("IRET to virtual-8086 mode")
     }
     let selector = UInt16(truncatingIfNeeded: selectorWord)
     guard var code = returnCodeSegment(cpu, selector) else { return false }
     let newCPL = Int(selector & 3)
     var outer: OuterStack?
-    if newCPL > c.cpl {
-      guard let found = popOuterStack(cpu, &stack, size: size, privilege: newCPL) else {
-        return false
-      }
+    // Out of 64-bit mode SS:RSP is always popped. Vol. 3A §6.14.3.
+    if newCPL > c.cpl || c.is64Bit {
+      guard
+        let found = popOuterStack(
+          cpu, &stack, size: size, privilege: newCPL, to: code.descriptor)
+      else { return false }
       outer = found
     }
-    guard target <= code.descriptor.limit else { return fault(Vector.generalProtection) }
+    guard isInside(cpu, code.descriptor, target) else { return fault(Vector.generalProtection) }
     let flags = returnedFlags(c, image, size: size)
     guard markAccessed(cpu, &code) else { return false }
-    if outer != nil && !markAccessed(cpu, &outer!.found) { return false }
+    if outer != nil && !markAccessed(cpu, &outer!) { return false }
 
     setSegment(cpu, CPU.Segment.cs, selector, code.descriptor)
     c.rip = target
@@ -58,7 +63,8 @@ extension Machine {
     let descriptor = found.descriptor
     let rpl = Int(selector & 3)
     guard descriptor.isCode, rpl >= cpus[cpu].cpl,
-      descriptor.isConforming ? descriptor.privilege <= rpl : descriptor.privilege == rpl
+      descriptor.isConforming ? descriptor.privilege <= rpl : descriptor.privilege == rpl,
+      !(descriptor.isBadLongCode && cpus[cpu].isLongMode)
     else {
       _ = fault(Vector.generalProtection, selectorError(selector))
       return nil
@@ -74,17 +80,28 @@ extension Machine {
   struct OuterStack {
     var pointer: UInt64
     var selector: UInt16
-    var found: FoundDescriptor
+    /// nil for a null selector, which 64-bit code of rings 0–2 may have.
+    var found: FoundDescriptor?
+    /// The pointer is 64 bits wide.
+    var isLong: Bool
   }
 
-  /// Pops ESP and SS of an outer ring and checks them. nil after a fault.
+  func markAccessed(_ cpu: Int, _ outer: inout OuterStack) -> Bool {
+    outer.found == nil || markAccessed(cpu, &outer.found!)
+  }
+
+  /// Pops ESP and SS and checks them against the code that is returned to. nil after a fault.
   func popOuterStack(
-    _ cpu: Int, _ stack: inout PendingStack, size: Int, privilege: Int
+    _ cpu: Int, _ stack: inout PendingStack, size: Int, privilege: Int, to code: Descriptor
   ) -> OuterStack? {
+    let isLong = cpus[cpu].isLongMode && code.isLongCode
     guard let pointer = pop(cpu, &stack, size: size), let word = pop(cpu, &stack, size: size)
     else { return nil }
     let selector = UInt16(truncatingIfNeeded: word)
     if isNull(selector) {
+      if isLong && privilege != 3 && Int(selector & 3) == privilege {
+        return OuterStack(pointer: pointer, selector: selector, found: nil, isLong: true)
+      }
       _ = fault(Vector.generalProtection)
       return nil
     }
@@ -101,19 +118,27 @@ extension Machine {
       _ = fault(Vector.stackFault, selectorError(selector))
       return nil
     }
-    return OuterStack(pointer: pointer, selector: selector, found: found)
+    return OuterStack(
+      pointer: pointer, selector: selector, found: found, isLong: isLong)
   }
 
   /// Loads SS:ESP of an outer ring, CS being loaded already, and makes the data segments null that
   /// the outer ring may not use (Intel SDM Vol. 2A, "RETURN-TO-OUTER-PRIVILEGE-LEVEL").
   func loadOuterStack(_ cpu: Int, _ outer: OuterStack, size: Int, release: UInt64) {
     let c = cpus[cpu]
-    let descriptor = outer.found.descriptor
-    let mask: UInt64 = descriptor.attributes & (1 << 14) != 0 ? 0xFFFF_FFFF : 0xFFFF
-    // A 16-bit stack keeps the upper half of ESP.
-    let moved = (outer.pointer &+ release) & mask
-    c.rsp = c.rsp & ~mask & 0xFFFF_FFFF | moved
-    setSegment(cpu, CPU.Segment.ss, outer.selector, descriptor)
+    if outer.isLong {
+      c.rsp = outer.pointer &+ release
+    } else {
+      let attributes = outer.found?.descriptor.attributes ?? 0
+      let mask: UInt64 = attributes & (1 << 14) != 0 ? 0xFFFF_FFFF : 0xFFFF
+      // A 16-bit stack keeps the upper half of ESP.
+      c.rsp = c.rsp & ~mask & 0xFFFF_FFFF | (outer.pointer &+ release) & mask
+    }
+    if let found = outer.found {
+      setSegment(cpu, CPU.Segment.ss, outer.selector, found.descriptor)
+    } else {
+      setNullSegment(cpu, CPU.Segment.ss, outer.selector)
+    }
     let privilege = UInt64(c.cpl)
     for segment in [CPU.Segment.es, CPU.Segment.ds, CPU.Segment.fs, CPU.Segment.gs] {
       let attributes = c.attributes(segment)
@@ -130,11 +155,11 @@ extension Machine {
     typealias Flag = CPU.Flag
     var mask = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.df | Flag.of
     mask |= Flag.nt
-    if size == 4 { mask |= Flag.ac | Flag.id }
+    if size >= 4 { mask |= Flag.ac | Flag.id }
     if UInt64(c.cpl) <= (c.rflags & Flag.iopl) >> 12 { mask |= Flag.if }
     if c.cpl == 0 {
       mask |= Flag.iopl
-      if size == 4 { mask |= Flag.vif | Flag.vip }
+      if size >= 4 { mask |= Flag.vif | Flag.vip }
     }
     return (c.rflags & ~mask | image & mask | Flag.fixed) & ~Flag.rf
   }

@@ -253,7 +253,10 @@ extension Machine {
     switch offset {
     // Software may change the ID (§10.4.6); then messages go by the new one.
     case 0x20: apic[Word.id] = value & 0xFF00_0000
-    case 0x80: apic[Word.taskPriority] = value & 0xFF
+    case 0x80:
+      apic[Word.taskPriority] = value & 0xFF
+      // CR8 is another name of its upper half. §10.8.6.1.
+      cpus[cpu][CPU.Word.cr8] = value >> 4 & 15
     case 0xB0: endOfInterrupt(cpu)
     case 0xD0: apic[Word.logicalDestination] = value & 0xFF00_0000
     case 0xE0: apic[Word.destinationFormat] = value | 0x0FFF_FFFF
@@ -380,14 +383,5 @@ extension Machine {
     default: return notModelled("interprocessor interrupt with delivery mode \(mode)")
     }
     return true
-  }
-
-  // MARK: CR8
-
-  /// CR8: bits 7–4 of the task priority. §10.8.6.
-  func taskPriorityClass(_ cpu: Int) -> UInt64 { apic(cpu)[LocalAPIC.Word.taskPriority] >> 4 }
-
-  func setTaskPriorityClass(_ cpu: Int, _ value: UInt64) {
-    apic(cpu)[LocalAPIC.Word.taskPriority] = (value & 15) << 4
   }
 }

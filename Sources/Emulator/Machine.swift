@@ -98,6 +98,8 @@ public final class Machine {
   /// Linear addresses of hooks (`setHook`).
   var hooks: Set<UInt64> = []
 
+  /// Pseudo-vector: a data address is not canonical; #SS or #GP, by the operand's segment.
+  static let canonicalFault = 0xFFF
   /// Pseudo-vector: the instruction in flight touches something visible and was not executed.
   static let visibleFault = 0x1000
   /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.
@@ -158,9 +160,10 @@ public struct Event: Sendable {
     case nmi
     /// An exception was delivered.
     case exception
-    /// INT n, INT3, INTO (and later SYSCALL, SYSENTER) entered a handler.
+    /// INT n, INT3, INTO, SYSCALL, SYSENTER entered a handler. SYSCALL and SYSENTER push nothing:
+    /// their `vector` is `Event.systemCall` or `Event.systemEnter`.
     case software
-    /// IRET (and later SYSRET, SYSEXIT).
+    /// IRET, SYSRET, SYSEXIT (the last two: `vector` is `Event.systemCall` or `.systemEnter`).
     case `return`
     /// Another stack was loaded: MOV SP, XCHG with SP, POP SP, LSS, MOV SS, a task switch. With
     /// `value` 1: an instruction that usually stays on its stack (MOV SP,BP, LEAVE, LEA) moved far.
@@ -179,6 +182,11 @@ public struct Event: Sendable {
     /// `vector` 1 for a write.
     case device
   }
+  /// What stands for a vector where SYSCALL and SYSRET change rings.
+  public static let systemCall = 0x100
+  /// The same for SYSENTER and SYSEXIT.
+  public static let systemEnter = 0x101
+
   public var kind = Kind.none
   public var cpu = 0
   /// Interrupt vector, port, or segment register.
@@ -222,9 +230,12 @@ public struct Observation {
   /// Reads of clocks: the time-stamp counter, the timer's counters, the calendar.
   public var clockReads = 0
   /// Where an interrupt's frame lies that the present code should not look into, and which of its
-  /// 64 slots hold what the interrupted code had there: bit i is the slot at `victimTop` - 4 i. 0: none.
+  /// 64 slots hold what the interrupted code had there: bit i is the slot at `victimTop` minus i times
+  /// the slot's size. 0: none.
   public var victimTop: UInt64 = 0
   public var victimSlots: UInt64 = 0
+  /// Slots have 1 << this bytes: 2, or 3 in 64-bit code.
+  public var victimSlotShift: UInt64 = 2
   /// Data reads of such slots.
   public var victimReads = 0
   /// The lowest stack pointer since it was last set (of the CPU that runs).

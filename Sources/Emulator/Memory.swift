@@ -77,7 +77,7 @@ public final class Memory {
   /// - Parameters:
   ///   - ramBytes: size of guest RAM, rounded up to whole frames.
   ///   - hiddenFrames: frames after RAM that only the machine and the checker can address.
-  public init(ramBytes: Int, hiddenFrames: Int = 8) {
+  public init(ramBytes: Int, hiddenFrames: Int = 9) {
     ramFrames = (ramBytes + Memory.frameSize - 1) / Memory.frameSize
     frameCount = ramFrames + hiddenFrames
     frames = .allocate(capacity: frameCount)

@@ -11,10 +11,13 @@ enum AccessKind {
   static let locked: UInt8 = 8
   /// Of bytes that `probeWrite` was asked about for the same instruction: it has been judged.
   static let probed: UInt8 = 16
-  /// Of a descriptor table or a task state segment, together with `implicit`.
+  /// A read of a descriptor table or a task state segment, together with `implicit`.
   static let table: UInt8 = 32
+  /// Of a descriptor table or a task state segment: CR4.SMAP refuses it user pages whatever EFLAGS.AC
+  /// says. Intel SDM Vol. 3A §4.6.
+  static let system: UInt8 = 64
   /// Of bytes that are read and then written.
-  static let update: UInt8 = 64
+  static let update: UInt8 = 128
 }
 
 extension Machine {
@@ -22,8 +25,7 @@ extension Machine {
   @inline(never) func load(_ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8) -> UInt64? {
     if (linear & 0xFFF) &+ UInt64(size) > 4096 { return loadSplit(cpu, linear, size, kind) }
     guard
-      let entry = translate(
-        cpu, linear, write: false, supervisor: kind & AccessKind.supervisor != 0)
+      let entry = translate(cpu, linear, write: false, kind)
     else { return faultVector == Machine.deviceFault ? loadDevice(cpu, size, kind) : nil }
     if memory.observed {
       if !observe(cpu, entry, linear, size, kind, write: false) { return nil }
@@ -45,18 +47,15 @@ extension Machine {
   /// Whether a store of `size` bytes, at most a page, will succeed; sets the fault if not.
   @inline(never) func probeWrite(_ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8) -> Bool {
     let first = min(size, 4096 - Int(linear & 0xFFF))
-    let supervisor = kind & AccessKind.supervisor != 0
-    guard let entry = translate(cpu, linear, write: true, supervisor: supervisor) else {
+    guard let entry = translate(cpu, linear, write: true, kind) else {
       return faultVector == Machine.deviceFault && probeDevice(cpu, size, kind)
     }
     if memory.observed && !observe(cpu, entry, linear, first, kind, write: true, logged: false) {
       return false
     }
     if first == size { return true }
-    let next = (linear &+ UInt64(first)) & cores[cpu].mask
-    guard let entry = translate(cpu, next, write: true, supervisor: supervisor) else {
-      return false
-    }
+    let next = following(cpu, linear, UInt64(first))
+    guard let entry = translate(cpu, next, write: true, kind) else { return false }
     return !memory.observed
       || observe(cpu, entry, next, size - first, kind, write: true, logged: false)
   }
@@ -69,7 +68,7 @@ extension Machine {
       return storeSplit(cpu, linear, size, value, kind)
     }
     guard
-      let entry = translate(cpu, linear, write: true, supervisor: kind & AccessKind.supervisor != 0)
+      let entry = translate(cpu, linear, write: true, kind)
     else { return faultVector == Machine.deviceFault && storeDevice(cpu, size, value, kind) }
     if memory.observed {
       if !observe(cpu, entry, linear, size, kind, write: true) { return false }
@@ -147,15 +146,28 @@ extension Machine {
 
   // MARK: Accesses that cross a page
 
+  /// The address `distance` bytes on. The processor's own accesses reach all of memory while 32-bit
+  /// code runs in IA-32e mode.
+  private func following(_ cpu: Int, _ linear: UInt64, _ distance: UInt64) -> UInt64 {
+    (linear &+ distance) & (linear >> 32 != 0 ? ~0 : cores[cpu].mask)
+  }
+
   @inline(never) private func loadSplit(
     _ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8
   ) -> UInt64? {
     let first = 4096 - Int(linear & 0xFFF)
-    let next = (linear &+ UInt64(first)) & cores[cpu].mask
-    guard let low = load(cpu, linear, first, kind),
+    let next = following(cpu, linear, UInt64(first))
+    guard isReachable(next, kind), let low = load(cpu, linear, first, kind),
       let high = load(cpu, next, size - first, kind)
     else { return nil }
     return low | high << UInt64(8 * first)
+  }
+
+  /// That an address is not canonical is found before any translation.
+  private func isReachable(_ linear: UInt64, _ kind: UInt8) -> Bool {
+    if Machine.isCanonical(linear) { return true }
+    raise(kind & AccessKind.stack != 0 ? Vector.stackFault : Machine.canonicalFault)
+    return false
   }
 
   /// Both pages are checked before either is written. Intel SDM Vol. 3A §6.15, "Interrupt 14",
@@ -165,7 +177,7 @@ extension Machine {
   ) -> Bool {
     if !probeWrite(cpu, linear, size, kind) { return false }
     let first = 4096 - Int(linear & 0xFFF)
-    let next = (linear &+ UInt64(first)) & cores[cpu].mask
+    let next = following(cpu, linear, UInt64(first))
     let kind = kind | AccessKind.probed
     return store(cpu, linear, first, value, kind)
       && store(cpu, next, size - first, value >> UInt64(8 * first), kind)
@@ -200,20 +212,25 @@ extension Machine {
   ) -> UInt64 {
     let kind =
       AccessKind.implicit | AccessKind.stack | (asSupervisor ? AccessKind.supervisor : 0)
-      | (table ? AccessKind.table : 0)
-    return load(cpu, linear & cores[cpu].mask, size, kind) ?? 0
+      | (table ? AccessKind.table | AccessKind.system : 0)
+    return load(cpu, linear, size, kind) ?? 0
   }
 
   /// Writes `size` bytes at a linear address on the processor's own account. On a fault sets
   /// `faultVector` and writes nothing.
-  func writeLinear(_ cpu: Int, _ linear: UInt64, size: Int, _ value: UInt64, asSupervisor: Bool) {
-    let kind = AccessKind.implicit | AccessKind.stack | (asSupervisor ? AccessKind.supervisor : 0)
-    _ = store(cpu, linear & cores[cpu].mask, size, value, kind)
+  func writeLinear(
+    _ cpu: Int, _ linear: UInt64, size: Int, _ value: UInt64, asSupervisor: Bool,
+    system: Bool = false
+  ) {
+    let kind =
+      AccessKind.implicit | AccessKind.stack | (asSupervisor ? AccessKind.supervisor : 0)
+      | (system ? AccessKind.system : 0)
+    _ = store(cpu, linear, size, value, kind)
   }
 
   /// Whether `writeLinear` would succeed; sets `faultVector` if not.
   func probeWriteLinear(_ cpu: Int, _ linear: UInt64, size: Int, asSupervisor: Bool) -> Bool {
     let kind = AccessKind.implicit | AccessKind.stack | (asSupervisor ? AccessKind.supervisor : 0)
-    return probeWrite(cpu, linear & cores[cpu].mask, size, kind)
+    return probeWrite(cpu, linear, size, kind)
   }
 }

@@ -90,6 +90,7 @@ extension Machine {
     c[CPU.Word.cr2] = 0
     c[CPU.Word.cr3] = 0
     c[CPU.Word.cr4] = 0
+    c[CPU.Word.efer] = 0
     c[CPU.Word.dr0 + 6] = 0xFFFF_0FF0
     c[CPU.Word.dr0 + 7] = 0x400
     c[CPU.Word.pat] = 0x0007_0406_0007_0406

@@ -24,13 +24,16 @@ final class OpcodeTable: Sendable {
     switch instruction.meta.isa_ext {
     case ZYDIS_ISA_EXT_X87:
       if instruction.mnemonic != ZYDIS_MNEMONIC_FWAIT { op.code = .vector }
-      op.extra = 0
-    case ZYDIS_ISA_EXT_MMX, ZYDIS_ISA_EXT_SSE, ZYDIS_ISA_EXT_SSE2, ZYDIS_ISA_EXT_SSE3,
-      ZYDIS_ISA_EXT_SSSE3, ZYDIS_ISA_EXT_SSE4:
-      // Fences and prefetches are of these extensions but touch none of their state.
-      if op.code != .nop && op.code != .system {
+      op.extra = VectorKind.x87
+    case ZYDIS_ISA_EXT_MMX:
+      op.code = .vector
+      op.extra = VectorKind.mmx
+    case ZYDIS_ISA_EXT_SSE, ZYDIS_ISA_EXT_SSE2, ZYDIS_ISA_EXT_SSE3, ZYDIS_ISA_EXT_SSSE3,
+      ZYDIS_ISA_EXT_SSE4:
+      // Fences, prefetches and MOVNTI are of these extensions but touch none of their state.
+      if op.code != .nop && op.code != .system && instruction.mnemonic != ZYDIS_MNEMONIC_MOVNTI {
         op.code = .vector
-        op.extra = 1
+        op.extra = VectorKind.sse
       }
     default: break
     }
@@ -66,7 +69,7 @@ final class OpcodeTable: Sendable {
       ZYDIS_MNEMONIC_PREFETCH, ZYDIS_MNEMONIC_PREFETCHNTA, ZYDIS_MNEMONIC_PREFETCHT0,
       ZYDIS_MNEMONIC_PREFETCHT1, ZYDIS_MNEMONIC_PREFETCHT2, ZYDIS_MNEMONIC_PREFETCHW)
     set(.nop, class: InstructionClass.pause, ZYDIS_MNEMONIC_PAUSE)
-    set(.move, ZYDIS_MNEMONIC_MOV)
+    set(.move, ZYDIS_MNEMONIC_MOV, ZYDIS_MNEMONIC_MOVNTI)
     set(.extend, ZYDIS_MNEMONIC_MOVZX, ZYDIS_MNEMONIC_MOVSX, ZYDIS_MNEMONIC_MOVSXD)
     set(.exchange, ZYDIS_MNEMONIC_XCHG)
     set(
@@ -137,7 +140,8 @@ final class OpcodeTable: Sendable {
       ZYDIS_MNEMONIC_STR, ZYDIS_MNEMONIC_SMSW, ZYDIS_MNEMONIC_LAR, ZYDIS_MNEMONIC_LSL,
       ZYDIS_MNEMONIC_VERR, ZYDIS_MNEMONIC_VERW, ZYDIS_MNEMONIC_ARPL, ZYDIS_MNEMONIC_UD2,
       ZYDIS_MNEMONIC_LDS, ZYDIS_MNEMONIC_LES, ZYDIS_MNEMONIC_LSS, ZYDIS_MNEMONIC_LFS,
-      ZYDIS_MNEMONIC_LGS, ZYDIS_MNEMONIC_BOUND, ZYDIS_MNEMONIC_RDPMC)
+      ZYDIS_MNEMONIC_LGS, ZYDIS_MNEMONIC_BOUND, ZYDIS_MNEMONIC_RDPMC, ZYDIS_MNEMONIC_CLAC,
+      ZYDIS_MNEMONIC_STAC, ZYDIS_MNEMONIC_RDFSBASE, ZYDIS_MNEMONIC_RDGSBASE)
     set(
       .system, class: InstructionClass.interruptFlag, ZYDIS_MNEMONIC_CLI, ZYDIS_MNEMONIC_STI,
       ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD, ZYDIS_MNEMONIC_POPFQ, ZYDIS_MNEMONIC_IRET,
@@ -157,7 +161,12 @@ final class OpcodeTable: Sendable {
       .system, class: InstructionClass.gate, ZYDIS_MNEMONIC_INT, ZYDIS_MNEMONIC_INT1,
       ZYDIS_MNEMONIC_INT3, ZYDIS_MNEMONIC_INTO, ZYDIS_MNEMONIC_SYSCALL, ZYDIS_MNEMONIC_SYSENTER)
     set(.system, class: InstructionClass.time, ZYDIS_MNEMONIC_RDTSC, ZYDIS_MNEMONIC_RDTSCP)
-    set(.system, class: InstructionClass.segment, ZYDIS_MNEMONIC_SWAPGS)
+    set(
+      .system, class: InstructionClass.segment, ZYDIS_MNEMONIC_SWAPGS, ZYDIS_MNEMONIC_WRFSBASE,
+      ZYDIS_MNEMONIC_WRGSBASE)
+    set(
+      .vector, ZYDIS_MNEMONIC_FXSAVE, ZYDIS_MNEMONIC_FXSAVE64, ZYDIS_MNEMONIC_FXRSTOR,
+      ZYDIS_MNEMONIC_FXRSTOR64)
     set(.undefined, ZYDIS_MNEMONIC_UD0, ZYDIS_MNEMONIC_UD1)
     self.entries = entries
   }

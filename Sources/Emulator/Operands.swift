@@ -89,8 +89,20 @@ extension Machine {
     {
       return offset & 0xFFFF_FFFF
     }
-    if core.pointee.mode == DecodeMode.long64 { return linear(cpu, segment, offset) }
+    if core.pointee.mode == DecodeMode.long64 {
+      return canonicalAddress(cpu, segment, offset, size)
+    }
     return checkedAddress(cpu, segment, offset, size, write: write)
+  }
+
+  /// The one check of 64-bit mode. Intel SDM Vol. 1 §3.3.7.1: #SS(0) for the stack, else #GP(0).
+  @inline(__always) private func canonicalAddress(
+    _ cpu: Int, _ segment: Int, _ offset: UInt64, _ size: Int
+  ) -> UInt64? {
+    let at = linear(cpu, segment, offset)
+    if Machine.isCanonical(at) && Machine.isCanonical(at &+ UInt64(size) &- 1) { return at }
+    raise(segment == CPU.Segment.ss ? Vector.stackFault : Vector.generalProtection)
+    return nil
   }
 
   @inline(never) private func checkedAddress(

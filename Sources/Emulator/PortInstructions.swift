@@ -34,7 +34,7 @@ extension Machine {
   func executePortString(_ cpu: Int, _ op: UnsafePointer<MicroOp>, input: Bool) -> Bool {
     let c = cpus[cpu]
     let size = Int(op.pointee.operandSize)
-    let addressMask: UInt64 = op.pointee.addressSize == 2 ? 0xFFFF : 0xFFFF_FFFF
+    let addressMask = Flags.mask(Int(op.pointee.addressSize))
     let repeats = op.pointee.prefixes & (MicroOp.Prefix.rep | MicroOp.Prefix.repne) != 0
     let count = c[CPU.Register.cx] & addressMask
     if repeats && count == 0 { return finish(cpu, op) }
@@ -63,9 +63,9 @@ extension Machine {
       guard writePort(port, size: size, value) else { return false }
     }
     let step = c.rflags & CPU.Flag.df != 0 ? 0 &- UInt64(size) : UInt64(size)
-    c[register] = c[register] & ~addressMask | (c[register] &+ step) & addressMask
+    setRegister(cpu, register, size: Int(op.pointee.addressSize), c[register] &+ step)
     if repeats {
-      c[CPU.Register.cx] = c[CPU.Register.cx] & ~addressMask | (count - 1)
+      setRegister(cpu, CPU.Register.cx, size: Int(op.pointee.addressSize), count - 1)
     }
     if !repeats || count == 1 { finish(cpu, op) }
     before.fill(&event, cpu, c, kind: input ? .input : .output)

@@ -11,7 +11,10 @@ extension Machine {
     let c = cpus[cpu]
     let isStack = segment == CPU.Segment.ss
     if isNull(selector) {
-      if isStack { return fault(Vector.generalProtection) }
+      // 64-bit code of rings 0–2 may run without a stack segment. Vol. 3A §5.4.1.1.
+      if isStack && (!c.is64Bit || c.cpl == 3 || Int(selector & 3) != c.cpl) {
+        return fault(Vector.generalProtection)
+      }
       setNullSegment(cpu, segment, selector)
       return true
     }
@@ -75,9 +78,8 @@ extension Machine {
       guard hasRoom(stack, size: size) else { return fault(Vector.stackFault) }
       // Recent processors write only the low word of a 32-bit slot. Vol. 2B, "PUSH".
       stack.move(by: -size)
-      let linear = (stack.base &+ stack.pointer & stack.mask) & 0xFFFF_FFFF
       faultVector = -1
-      writeLinear(cpu, linear, size: 2, selector, asSupervisor: !stack.isUser)
+      writeLinear(cpu, stack.linear(stack.pointer), size: 2, selector, asSupervisor: !stack.isUser)
       if faultVector >= 0 { return false }
       c.rsp = stack.pointer
     } else {
@@ -123,7 +125,10 @@ extension Machine {
     }
     if descriptor.isSystem {
       // Vol. 2A, "LAR", table 3-51; "LSL", table 3-53: only some system types are valid.
-      let valid: Set<Int> = limit ? [1, 2, 3, 9, 11] : [1, 2, 3, 4, 5, 9, 11, 12]
+      let valid: Set<Int> =
+        c.isLongMode
+        ? limit ? [2, 9, 11] : [2, 9, 11, 12]
+        : limit ? [1, 2, 3, 9, 11] : [1, 2, 3, 4, 5, 9, 11, 12]
       if !valid.contains(descriptor.type) { return finish(cpu, op, zero: false) }
     }
     if !descriptor.isConforming && descriptor.privilege < max(c.cpl, Int(selector & 3)) {

@@ -36,10 +36,12 @@ extension Machine {
     }
     if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
       let words = cores[cpu].words
-      let base = words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
+      let base =
+        cores[cpu].mask == ~0 ? 0 : words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
       let distance = (base &+ words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
       if distance < 512 { observation.readsBelowStack += 1 }
-      let slot = (observation.victimTop &+ 3 &- linear) >> 2
+      let shift = observation.victimSlotShift
+      let slot = (observation.victimTop &+ (1 << shift) &- 1 &- linear) >> shift
       if slot < 64 && observation.victimSlots >> slot & 1 != 0 { observation.victimReads += 1 }
     }
     if observation.logAccesses && logged {

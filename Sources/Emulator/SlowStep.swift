@@ -45,6 +45,10 @@ extension Machine {
         return .stop(.event)
       }
     }
+    if faultVector == Machine.canonicalFault {
+      raise(
+        Int(op.pointee.segment) == CPU.Segment.ss ? Vector.stackFault : Vector.generalProtection)
+    }
     return faultStep(cpu, &budget)
   }
 
@@ -101,8 +105,10 @@ extension Machine {
     let core = cores + cpu
     if !memory.watchedWrites.isEmpty { return true }
     switch ZydisMnemonic(UInt32(op.pointee.mnemonic)) {
-    case ZYDIS_MNEMONIC_CLI, ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD: return false
-    case ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD:
+    case ZYDIS_MNEMONIC_CLI, ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ,
+      ZYDIS_MNEMONIC_SWAPGS, ZYDIS_MNEMONIC_CLAC, ZYDIS_MNEMONIC_STAC:
+      return false
+    case ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD, ZYDIS_MNEMONIC_POPFQ:
       return core.pointee.words[CPU.Word.rflags] & (CPU.Flag.if | CPU.Flag.tf) != 0
     case ZYDIS_MNEMONIC_MOV, ZYDIS_MNEMONIC_PUSH, ZYDIS_MNEMONIC_POP:
       if op.pointee.form == .fromSegment { return false }
@@ -155,28 +161,13 @@ extension Machine {
     case .byteSwap: return executeByteSwap(cpu, op)
     case .decimal: return executeDecimal(cpu, op)
     case .conditional: return executeConditional(cpu, op)
-    case .stack, .leave: return executeStack(cpu, op)
+    case .stack, .leave, .leaveQ: return executeStack(cpu, op)
     case .branch: return executeBranch(cpu, op)
     case .atomic: return executeAtomic(cpu, op)
     case .undefined: raise(6)
     case .tooLong: raise(13)
     case .vector: return executeVector(cpu, op)
     default: return failUnmodelled(cpu)
-    }
-    return .fault
-  }
-
-  /// x87, MMX and SSE instructions exist only as far as CR0 makes them trap. Intel SDM Vol. 3A
-  /// §2.5, tables 2-2 and 14-1.
-  private func executeVector(_ cpu: Int, _ op: Op) -> Outcome {
-    let cr0 = cores[cpu].words[CPU.Word.cr0]
-    let (em, ts) = (cr0 & 4 != 0, cr0 & 8 != 0)
-    if op.pointee.extra == 1 && em {
-      raise(6)
-    } else if em || ts {
-      raise(7)
-    } else {
-      return failUnmodelled(cpu)
     }
     return .fault
   }

@@ -5,6 +5,7 @@ extension MicroOp {
   var endsBlock: Bool {
     switch code {
     case .jmp, .jmpR, .jmpM, .call, .callR, .callM, .ret, .retI, .branch, .system, .undefined,
+      .callQ, .callQR, .retQ, .jmpQR,
       .tooLong, .vector, .unmodelled:
       return true
     default: return false
@@ -55,7 +56,7 @@ extension MicroOp {
     }
   }
 
-  private var writesSP: Bool {
+  var writesSP: Bool {
     switch form {
     case .regRm, .regRmImm: return reg == CPU.Register.sp
     case .rm, .rmReg, .rmImm: return !isMemory && rm == CPU.Register.sp
@@ -63,8 +64,8 @@ extension MicroOp {
     }
   }
 
-  private mutating func specialise(_ rr: Code, _ ri: Code, _ rm: Code, _ mr: Code, _ mi: Code) {
-    let writes = rr != .cmpRR && rr != .testRR
+  mutating func specialise(_ rr: Code, _ ri: Code, _ rm: Code, _ mr: Code, _ mi: Code) {
+    let writes = rr != .cmpRR && rr != .testRR && rr != .cmpQRR && rr != .testQRR
     if writes && writesSP { return }
     switch (form, isMemory) {
     case (.regRm, false): code = rr
@@ -77,7 +78,7 @@ extension MicroOp {
     if form == .rmImm && !isMemory { reg = self.rm }
   }
 
-  private mutating func specialiseByte(
+  mutating func specialiseByte(
     _ rr: Code, _ ri: Code, _ rm: Code, _ mr: Code, _ mi: Code
   ) {
     switch (form, isMemory) {
@@ -91,7 +92,7 @@ extension MicroOp {
     if form == .rmImm && !isMemory { reg = self.rm }
   }
 
-  private mutating func specialiseArithmetic(_ m: ZydisMnemonic) {
+  mutating func specialiseArithmetic(_ m: ZydisMnemonic) {
     switch m {
     case ZYDIS_MNEMONIC_ADD:
       if form == .rmImm && writesSP { code = .addSPI }
@@ -110,7 +111,7 @@ extension MicroOp {
     }
   }
 
-  private mutating func specialiseByteArithmetic(_ m: ZydisMnemonic) {
+  mutating func specialiseByteArithmetic(_ m: ZydisMnemonic) {
     switch m {
     case ZYDIS_MNEMONIC_CMP: specialiseByte(.cmpRR8, .cmpRI8, .cmpRM8, .cmpMR8, .cmpMI8)
     case ZYDIS_MNEMONIC_TEST: specialiseByte(.testRR8, .testRI8, .testMR8, .testMR8, .testMI8)
@@ -125,7 +126,7 @@ extension MicroOp {
     }
   }
 
-  private mutating func specialiseUnary(_ m: ZydisMnemonic) {
+  mutating func specialiseUnary(_ m: ZydisMnemonic) {
     if writesSP { return }
     if !isMemory { reg = rm }
     switch m {
@@ -184,7 +185,7 @@ extension MicroOp {
     }
   }
 
-  private static let conditionCodes: [Code] = [
+  static let conditionCodes: [Code] = [
     .jo, .jno, .jb, .jnb, .jz, .jnz, .jbe, .jnbe, .js, .jns, .jp, .jnp, .jl, .jnl, .jle, .jnle,
   ]
 

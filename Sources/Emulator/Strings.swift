@@ -128,7 +128,7 @@ extension Machine {
     if moves { count = min(count, (4096 - Int(source & 0xFFF)) / size) }
     if count < 2 { return 0 }
     // A store that needs more than a store goes the long way.
-    guard let to = translate(cpu, target, write: true, supervisor: false) else {
+    guard let to = translate(cpu, target, write: true, AccessKind.explicit) else {
       faultVector = -1
       return 0
     }
@@ -136,7 +136,7 @@ extension Machine {
     let host = Machine.host(to, target)
     if moves {
       let (entryTag, entryAddend) = (to.pointee.readTag, to.pointee.addend)
-      guard let from = translate(cpu, source, write: false, supervisor: false) else {
+      guard let from = translate(cpu, source, write: false, AccessKind.explicit) else {
         faultVector = -1
         return 0
       }

@@ -20,14 +20,27 @@ extension Machine {
     switch mnemonic {
     case ZYDIS_MNEMONIC_CLI: return executeSetInterruptFlag(cpu, op, to: false)
     case ZYDIS_MNEMONIC_STI: return executeSetInterruptFlag(cpu, op, to: true)
-    case ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD: return executePushFlags(cpu, op)
-    case ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD: return executePopFlags(cpu, op)
+    case ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
+      return executePushFlags(cpu, op)
+    case ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD, ZYDIS_MNEMONIC_POPFQ:
+      return executePopFlags(cpu, op)
     case ZYDIS_MNEMONIC_IN, ZYDIS_MNEMONIC_OUT: return executePort(cpu, op)
     case ZYDIS_MNEMONIC_INSB, ZYDIS_MNEMONIC_INSW, ZYDIS_MNEMONIC_INSD:
       return executePortString(cpu, op, input: true)
     case ZYDIS_MNEMONIC_OUTSB, ZYDIS_MNEMONIC_OUTSW, ZYDIS_MNEMONIC_OUTSD:
       return executePortString(cpu, op, input: false)
-    case ZYDIS_MNEMONIC_IRET, ZYDIS_MNEMONIC_IRETD: return executeInterruptReturn(cpu, op)
+    case ZYDIS_MNEMONIC_IRET, ZYDIS_MNEMONIC_IRETD, ZYDIS_MNEMONIC_IRETQ:
+      return executeInterruptReturn(cpu, op)
+    case ZYDIS_MNEMONIC_SYSCALL: return executeSystemCall(cpu, op)
+    case ZYDIS_MNEMONIC_SYSRET: return executeSystemReturn(cpu, op)
+    case ZYDIS_MNEMONIC_SYSENTER: return executeSystemEnter(cpu, op)
+    case ZYDIS_MNEMONIC_SYSEXIT: return executeSystemExit(cpu, op)
+    case ZYDIS_MNEMONIC_SWAPGS: return executeSwapGS(cpu, op)
+    case ZYDIS_MNEMONIC_RDFSBASE, ZYDIS_MNEMONIC_RDGSBASE, ZYDIS_MNEMONIC_WRFSBASE,
+      ZYDIS_MNEMONIC_WRGSBASE:
+      return executeSegmentBase(cpu, op, mnemonic)
+    case ZYDIS_MNEMONIC_CLAC: return executeAccessCheck(cpu, op, allows: false)
+    case ZYDIS_MNEMONIC_STAC: return executeAccessCheck(cpu, op, allows: true)
     case ZYDIS_MNEMONIC_INT:
       return executeInterrupt(cpu, op, vector: Int(op.pointee.imm & 0xFF), kind: .software)
     case ZYDIS_MNEMONIC_INT3:
@@ -84,7 +97,7 @@ extension Machine {
       return c.cpl == 0 ? finish(cpu, op) : fault(Vector.generalProtection)
     case ZYDIS_MNEMONIC_RDMSR: return executeReadMSR(cpu, op)
     case ZYDIS_MNEMONIC_WRMSR: return executeWriteMSR(cpu, op)
-    case ZYDIS_MNEMONIC_RDTSC: return executeReadTimeStamp(cpu, op)
+    case ZYDIS_MNEMONIC_RDTSC, ZYDIS_MNEMONIC_RDTSCP: return executeReadTimeStamp(cpu, op)
     case ZYDIS_MNEMONIC_CPUID: return executeIdentify(cpu, op)
     case ZYDIS_MNEMONIC_LAR: return executeLoadAccess(cpu, op, limit: false)
     case ZYDIS_MNEMONIC_LSL: return executeLoadAccess(cpu, op, limit: true)
@@ -108,7 +121,7 @@ extension Machine {
   /// Moves on to the next instruction. Always true.
   @inline(__always) @discardableResult
   func finish(_ cpu: Int, _ op: UnsafePointer<MicroOp>) -> Bool {
-    cpus[cpu].rip = (cpus[cpu].rip &+ op.pointee.next) & 0xFFFF_FFFF
+    cpus[cpu].rip = (cpus[cpu].rip &+ op.pointee.next) & cores[cpu].mask
     return true
   }
 
@@ -123,30 +136,27 @@ extension Machine {
   func systemAddress(
     _ cpu: Int, _ op: UnsafePointer<MicroOp>, size: Int, write: Bool
   ) -> UInt64? {
-    let segment = Int(op.pointee.segment)
-    let offset = (effectiveAddress(cpu, op) &- cpus[cpu].base(segment)) & 0xFFFF_FFFF
-    return checkedAddress(cpu, segment, offset, size: size, write: write)
+    checkedAddress(
+      cpu, Int(op.pointee.segment), effectiveOffset(cpu, op), size: size, write: write)
   }
 
   /// Reads with the rights of the current privilege level. nil after a fault.
   func readOperand(_ cpu: Int, _ linear: UInt64, size: Int) -> UInt64? {
     faultVector = -1
-    let value = readLinear(
-      cpu, linear & 0xFFFF_FFFF, size: size, asSupervisor: cpus[cpu].cpl != 3)
+    let value = readLinear(cpu, linear & cores[cpu].mask, size: size, asSupervisor: false)
     return faultVector < 0 ? value : nil
   }
 
   func writeOperand(_ cpu: Int, _ linear: UInt64, size: Int, _ value: UInt64) -> Bool {
     faultVector = -1
-    writeLinear(
-      cpu, linear & 0xFFFF_FFFF, size: size, value, asSupervisor: cpus[cpu].cpl != 3)
+    writeLinear(cpu, linear & cores[cpu].mask, size: size, value, asSupervisor: false)
     return faultVector < 0
   }
 
   /// The r/m operand's low `size` bytes. nil after a fault.
   func systemOperand(_ cpu: Int, _ op: UnsafePointer<MicroOp>, size: Int) -> UInt64? {
     if !op.pointee.isMemory {
-      return cpus[cpu][Int(op.pointee.rm)] & (size == 2 ? 0xFFFF : 0xFFFF_FFFF)
+      return cpus[cpu][Int(op.pointee.rm)] & Flags.mask(size)
     }
     guard let linear = systemAddress(cpu, op, size: size, write: false) else { return nil }
     return readOperand(cpu, linear, size: size)
@@ -171,7 +181,8 @@ extension Machine {
     switch size {
     case 1: c[register] = c[register] & ~0xFF | value & 0xFF
     case 2: c[register] = c[register] & ~0xFFFF | value & 0xFFFF
-    default: c[register] = value & 0xFFFF_FFFF
+    case 4: c[register] = value & 0xFFFF_FFFF
+    default: c[register] = value
     }
   }
 
@@ -181,7 +192,7 @@ extension Machine {
   private func executeInterrupt(
     _ cpu: Int, _ op: UnsafePointer<MicroOp>, vector: Int, kind: DeliveryKind
   ) -> Bool {
-    let next = (cpus[cpu].rip &+ op.pointee.next) & 0xFFFF_FFFF
+    let next = (cpus[cpu].rip &+ op.pointee.next) & cores[cpu].mask
     return enter(cpu, vector: vector, kind: kind, errorCode: nil, returnAddress: next)
   }
 

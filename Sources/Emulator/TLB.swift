@@ -47,6 +47,8 @@ struct Core {
   var deviceWrite: UInt64 = 0
   /// Where that instruction is (linear).
   var deviceInstruction: UInt64 = 0
+  /// What the last walk found depends on EFLAGS.AC and on who asks (CR4.SMAP).
+  var isTransient = false
   /// CR0, CR3, CR4 and EFER that the buffers were filled under.
   var translationKey: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
   /// `Memory.returns` when the buffers were last known to agree with memory.
@@ -138,23 +140,32 @@ extension Machine {
   /// Finds the translation of a data access that stays within a page, or returns nil with the
   /// fault set.
   @inline(__always) func translate(
-    _ cpu: Int, _ linear: UInt64, write: Bool, supervisor: Bool
+    _ cpu: Int, _ linear: UInt64, write: Bool, _ kind: UInt8
   ) -> UnsafeMutablePointer<TLBEntry>? {
     let core = cores + cpu
-    let user = !supervisor && core.pointee.words[CPU.Word.cpl] == 3
+    let user = kind & AccessKind.supervisor == 0 && core.pointee.words[CPU.Word.cpl] == 3
     let entry = core.pointee.data + Core.slot(linear, user ? 1 : 0)
     if entry.pointee.readTag == linear & ~0xFFF | core.pointee.epoch
       && (!write || entry.pointee.physical & 1 != 0)
     {
       return entry
     }
-    return fill(cpu, entry, linear, write: write, user: user)
+    return fill(
+      cpu, entry, linear, write: write, user: user, kind)
   }
 
   @inline(never) func fill(
-    _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, write: Bool, user: Bool
+    _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, write: Bool, user: Bool,
+    _ kind: UInt8
   ) -> UnsafeMutablePointer<TLBEntry>? {
-    let physical = translateSlow(cpu, linear: linear, write: write, user: user, fetch: false)
+    if !Machine.isCanonical(linear) {
+      raise(
+        kind & AccessKind.stack != 0 ? Vector.stackFault : Machine.canonicalFault)
+      return nil
+    }
+    let physical = translateSlow(
+      cpu, linear: linear, write: write, user: user, fetch: false,
+      implicit: kind & AccessKind.system != 0)
     if physical == UInt64.max { return nil }
     let index = Int(truncatingIfNeeded: physical >> 12)
     if isDevicePage(physical) {
@@ -168,9 +179,11 @@ extension Machine {
       faultVector = Machine.unmodelledFault
       return nil
     }
-    let tag = linear & ~0xFFF | cores[cpu].epoch
+    // A tag of 0 is never found: this translation holds for one access.
+    let tag = cores[cpu].isTransient ? 0 : linear & ~0xFFF | cores[cpu].epoch
     let frame = memory.frame(index)
-    let writable = write || (entry.pointee.readTag == tag && entry.pointee.physical & 1 != 0)
+    let writable =
+      write || (tag != 0 && entry.pointee.readTag == tag && entry.pointee.physical & 1 != 0)
     entry.pointee.readTag = tag
     entry.pointee.writeTag = writable && memory.frameUses[index] == 0 ? tag : 0
     entry.pointee.addend = UInt(bitPattern: frame) &- UInt(truncatingIfNeeded: linear & ~0xFFF)

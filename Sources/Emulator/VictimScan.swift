@@ -35,23 +35,38 @@ private struct VictimScan {
   private var operands = [ZydisDecodedOperand](repeating: ZydisDecodedOperand(), count: 10)
 
   // What is untouched: three bits for each register (its low byte, its second byte, the rest), and
-  // the arithmetic flags in the upper half, where EFLAGS has them.
+  // the arithmetic flags above them, in the order of EFLAGS.
   private static func part(_ n: Int, _ bits: UInt64) -> UInt64 { bits << UInt64(3 * n) }
-  /// Every register but ESP, which belongs to the handler; CF, PF, AF, ZF, SF, OF (Intel SDM Vol. 1
-  /// §3.4.3.1).
-  private static let everything =
-    (0xFF_FFFF & ~part(CPU.Register.sp, 7)) | UInt64(arithmetic) << 32
+  private static let flagShift: UInt64 = 48
+  /// Every register but the stack pointer, which belongs to the handler; CF, PF, AF, ZF, SF, OF (Intel
+  /// SDM Vol. 1 §3.4.3.1).
+  private let everything: UInt64
+  /// What a called function may have changed, by the calling conventions of System V: EAX, ECX, EDX; in
+  /// 64-bit code also RSI, RDI, R8–R11.
+  private let volatiles: UInt64
   private static let arithmetic: UInt32 = 0x8D5
+  private let is64Bit: Bool
   private static let instructionLimit = 4000
 
   init(machine: Machine, cpu: Int) {
     self.machine = machine
     self.cpu = cpu
-    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32)
+    is64Bit = machine.cpus[cpu].is64Bit
+    let flags = UInt64(VictimScan.arithmetic) << VictimScan.flagShift
+    everything =
+      ((1 << (is64Bit ? 48 : 24)) - 1) & ~VictimScan.part(CPU.Register.sp, 7) | flags
+    volatiles =
+      VictimScan.part(0, 0x1FF) | flags
+      | (is64Bit ? VictimScan.part(6, 0x3F) | VictimScan.part(8, 0xFFF) : 0)
+    if is64Bit {
+      ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)
+    } else {
+      ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32)
+    }
   }
 
   mutating func run(_ entry: UInt64) {
-    visit(entry, VictimScan.everything, 0)
+    visit(entry, everything, 0)
     var count = 0
     while let next = work.popLast(), count < VictimScan.instructionLimit {
       count += 1
@@ -97,7 +112,7 @@ private struct VictimScan {
         use.savedSlots |= 1 << UInt64(slots + n)
       }
       if slots >= 0 { slots += 8 }
-    case ZYDIS_MNEMONIC_PUSHFD:
+    case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
       if slots >= 0 { slots += 1 }
     case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister:
       break
@@ -107,7 +122,7 @@ private struct VictimScan {
     }
     untouched &= ~written()
     // What PUSHA saved is back.
-    if m == ZYDIS_MNEMONIC_POPAD { untouched = VictimScan.everything }
+    if m == ZYDIS_MNEMONIC_POPAD { untouched = everything }
     switch instruction.meta.category {
     case ZYDIS_CATEGORY_RET: return
     case ZYDIS_CATEGORY_UNCOND_BR:
@@ -117,8 +132,7 @@ private struct VictimScan {
       visit(next, untouched, slots)
     case ZYDIS_CATEGORY_CALL:
       if let target = target(next) { visit(target, untouched, -1) }
-      // By the calling convention the function may have changed EAX, ECX, EDX and the flags.
-      visit(next, untouched & 0xFF_FE00, slots)
+      visit(next, untouched & ~volatiles, slots)
     default:
       visit(next, untouched, slots)
     }
@@ -128,7 +142,7 @@ private struct VictimScan {
     guard operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE, operands[0].imm.is_relative != 0 else {
       return nil
     }
-    return (next &+ operands[0].imm.value.u) & 0xFFFF_FFFF
+    return (next &+ operands[0].imm.value.u) & (is64Bit ? ~0 : 0xFFFF_FFFF)
   }
 
   private var isSameRegister: Bool {
@@ -142,9 +156,12 @@ private struct VictimScan {
   }
 
   private func number(_ register: ZydisRegister) -> Int? {
-    let whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LEGACY_32, register)
-    guard ZydisRegisterGetClass(whole) == ZYDIS_REGCLASS_GPR32 else { return nil }
-    return Int(ZydisRegisterGetId(whole)) & 7
+    let whole = ZydisRegisterGetLargestEnclosing(
+      is64Bit ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LEGACY_32, register)
+    guard
+      ZydisRegisterGetClass(whole) == (is64Bit ? ZYDIS_REGCLASS_GPR64 : ZYDIS_REGCLASS_GPR32)
+    else { return nil }
+    return Int(ZydisRegisterGetId(whole)) & 15
   }
 
   private var writesStackPointer: Bool {
@@ -157,11 +174,9 @@ private struct VictimScan {
   private func parts(_ operand: ZydisDecodedOperand) -> UInt64 {
     guard let n = register(operand) else { return 0 }
     switch operand.reg.value {
-    case ZYDIS_REGISTER_AL, ZYDIS_REGISTER_CL, ZYDIS_REGISTER_DL, ZYDIS_REGISTER_BL:
-      return VictimScan.part(n, 1)
     case ZYDIS_REGISTER_AH, ZYDIS_REGISTER_CH, ZYDIS_REGISTER_DH, ZYDIS_REGISTER_BH:
       return VictimScan.part(n, 2)
-    default: return VictimScan.part(n, operand.size == 16 ? 3 : 7)
+    default: return VictimScan.part(n, operand.size == 8 ? 1 : operand.size == 16 ? 3 : 7)
     }
   }
 
@@ -177,7 +192,7 @@ private struct VictimScan {
       }
     }
     if let flags = instruction.cpu_flags {
-      reads |= UInt64(flags.pointee.tested & VictimScan.arithmetic) << 32
+      reads |= UInt64(flags.pointee.tested & VictimScan.arithmetic) << VictimScan.flagShift
     }
     if reads & untouched != 0 { use.usesRegisters = true }
   }
@@ -191,7 +206,7 @@ private struct VictimScan {
     if let flags = instruction.cpu_flags {
       let f = flags.pointee
       let all = f.modified | f.set_0 | f.set_1 | f.undefined
-      result |= UInt64(all & VictimScan.arithmetic) << 32
+      result |= UInt64(all & VictimScan.arithmetic) << VictimScan.flagShift
     }
     return result
   }

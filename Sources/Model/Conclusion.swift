@@ -43,6 +43,7 @@ extension Explorer {
     noteStacks()
     for failure in internalErrors { notes.append(failure) }
     result.notes = notes
+    result.openEnds = openEnds(candidates, judgement)
     result.peakMemoryBytes = max(peakBytes, table.bytes + graph.bytes)
     if !result.counterexamples.isEmpty {
       result.verdict = .violated
@@ -52,6 +53,29 @@ extension Explorer {
       result.verdict = .inconclusive
     }
     return result
+  }
+
+  /// Why what this search did not find could be there all the same.
+  private func openEnds(_ candidates: [Candidate], _ judgement: Progress.Judgement) -> [String] {
+    var ends: [String] = []
+    if let cut { ends.append(cut) }
+    ends += obstacles.keys.sorted().map { "\($0)." }
+    if judgement.undecidedByBound > 0 {
+      ends.append("What hangs within the bound on interrupts was not decided.")
+    }
+    if stackDoubt { ends.append("The depth of a stack was not decided.") }
+    if isCapped {
+      ends.append("More counterexamples were found than are kept of a rule.")
+    }
+    // A triple fault and a failed assertion end the kernel itself; elsewhere it would have gone on.
+    let ended = Set(candidates.filter(\.violation.endsPath).map(\.violation.rule))
+      .subtracting([TripleFault.name, AssertionFailed.name])
+    if !ended.isEmpty {
+      ends.append(
+        "\(ScenarioResult.beyondABrokenRule) (\(ended.sorted().joined(separator: ", ")))."
+      )
+    }
+    return ends + internalErrors
   }
 
   struct Candidate {
@@ -90,9 +114,11 @@ extension Explorer {
           < (b.0, b.1.violation.rule, b.1.violation.sites.description)
       }
     for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
+      if let isWanted, !isWanted(candidate.violation) { continue }
       let identity = world.identity(of: candidate.violation)
       if seen.contains(identity) { continue }
       if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule {
+        isCapped = true
         continue
       }
       let choices =
@@ -110,7 +136,10 @@ extension Explorer {
       .sorted { (paths.cost[$0.state], $0.state) < (paths.cost[$1.state], $1.state) }
     var signatures: Set<String> = []
     for finding in failing {
-      if examined[finding.failure, default: 0] >= 24 { continue }
+      if examined[finding.failure, default: 0] >= 3 * options.counterexamplesPerRule {
+        isCapped = true
+        continue
+      }
       let key = signature(finding, paths)
       if !signatures.insert(key).inserted { continue }
       examined[finding.failure, default: 0] += 1
@@ -130,7 +159,16 @@ extension Explorer {
     if let cpu = finding.failure.cpu { world.turn(to: cpu) }
     let calls = pendingCallSites().map { world.function($0) }.joined(separator: ",")
     let entries = world.activationsOnStrand().map { String($0.vector) }.joined(separator: ",")
-    return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries)"
+    return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries) \(heldLocks())"
+  }
+
+  /// The known locks that are held, each with the function that took it.
+  private func heldLocks() -> String {
+    let t = Ghost.Layout.held
+    return (0..<world.ghost.count(t)).map { row in
+      let held = HeldLock(ghost: world.ghost, row: row)
+      return "\(world.lockName(held.address)):\(world.function(held.site))"
+    }.joined(separator: ",")
   }
 
   /// Return addresses of lock operations in flight.

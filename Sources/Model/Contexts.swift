@@ -92,7 +92,7 @@ extension World {
 
   /// Finds out, once for each handler, whether it looks at registers of what it interrupts.
   private func noteVictimUse(_ vector: Int) {
-    let entry = cpu.base(CPU.Segment.cs) &+ cpu.rip
+    let entry = cpu.linearIP
     if let known = victimUses[vector], known.entry == entry { return }
     // Read once, whatever becomes of the step: not something that this step depends on.
     let use = memory.withoutRecording { machine.victimUse(cpuIndex, entry: entry) }
@@ -106,15 +106,16 @@ extension World {
   func watchVictim(strand: UInt64) {
     machine.observation.victimTop = 0
     machine.observation.victimSlots = 0
-    guard fuses, !image.elf.is64Bit else { return }
+    guard fuses else { return }
+    machine.observation.victimSlotShift = slot == 8 ? 3 : 2
     let t = Ghost.Layout.activations
     for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == strand {
       let packed = ghost.field(t, row, 1)
       guard Activation.isAsynchronous(packed: packed) else { continue }
       let fromUser = packed >> 24 & 3 == 3
-      machine.observation.victimTop = ghost.field(t, row, 0) + 16
+      machine.observation.victimTop = ghost.field(t, row, 0) + 4 * slot
       machine.observation.victimSlots =
-        0b10100 | (fromUser ? 0b10 : 0)
+        0b10100 | (fromUser || slot == 8 ? 0b10 : 0)
         | (victimUses[Int(packed & 0xFFFF)]?.use.savedSlots ?? 0) << 5
       return
     }

@@ -5,7 +5,7 @@ extension Explorer {
   /// - Returns: the schedule in instructions, or nil when the way could not be followed.
   func walk(_ choices: [Int], until wanted: Violation? = nil) -> Schedule? {
     restoreBase()
-    var schedule = Schedule()
+    var schedule = prefix
     var before = world.machine.instructions
     world.stopAt = wanted
     defer { world.stopAt = nil }

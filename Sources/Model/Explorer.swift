@@ -28,6 +28,12 @@ public final class Explorer {
   package var observeState: ((Machine) -> Void)?
   /// Failures of ours, in words: a counterexample that does not replay.
   var internalErrors: [String] = []
+  /// The way from the start to where this search begins.
+  var prefix = Schedule()
+  /// Look for evidence of these violations only; nil: of all. Rules on progress are always looked into.
+  var isWanted: ((Violation) -> Bool)?
+  /// More was found than is kept, or looked at.
+  var isCapped = false
   /// Makes another world like this one, with a machine of its own.
   let makeWorld: (Set<Reduction>) throws -> World
 
@@ -137,6 +143,25 @@ public final class Explorer {
       if cut != nil || complete { break }
       pass += 1
     }
+    if learned && !occurrences.isEmpty { findAgain() }
+  }
+
+  /// The search was cut short in a pass that had learned something: its steps end elsewhere now, and
+  /// what it found cannot be walked again. Finds it in a pass that learns nothing, for as long as that
+  /// takes about as many states.
+  private func findAgain() {
+    let reason = cut
+    let enough = table.count * 4 + 10_000
+    for _ in 0..<8 where learned {
+      pass += 1
+      cut = nil
+      _ = searchOnce { table.count < enough && (learned || occurrences.isEmpty) }
+    }
+    if learned {
+      occurrences.removeAll()
+      notes.append("A rule was found broken just before the search ended; run it for longer.")
+    }
+    cut = reason
   }
 
   private func updateProgress() {
@@ -192,9 +217,9 @@ public final class Explorer {
     }
     guard certain else { return false }
     if firstBrokenAt == nil { firstBrokenAt = table.count }
-    guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else {
-      return false
-    }
+    guard let more = options.statesAfterViolation,
+      table.count > 4 * (firstBrokenAt ?? 0) + more
+    else { return false }
     cut =
       "The search ended \(table.count - (firstBrokenAt ?? 0)) states after the first broken rule; others may be broken too."
     return true
@@ -202,7 +227,8 @@ public final class Explorer {
 
   private var firstLearnedAt: Int?
 
-  private var learned: Bool {
+  /// Whether this pass came upon something that another must begin with.
+  var learned: Bool {
     world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
   }
 
@@ -343,8 +369,12 @@ public final class Explorer {
     for v in world.violations {
       let o = Occurrence(state: state, choice: choice, injected: layer)
       if let known = occurrences[v] {
-        // Later layers cannot be shorter.
-        if known[0].injected == layer && known.count < 1024 { occurrences[v]!.append(o) }
+        // Those with more injected events cannot be shorter.
+        if layer < known[0].injected {
+          occurrences[v] = [o]
+        } else if known[0].injected == layer && known.count < 1024 {
+          occurrences[v]!.append(o)
+        }
       } else {
         occurrences[v] = [o]
       }

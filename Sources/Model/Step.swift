@@ -282,7 +282,7 @@ extension World {
   }
 
   /// Whether a CPU would take this source's interrupt where it stands if it were raised now.
-  private func isTakenAtOnce(_ source: Source) -> Bool {
+  func isTakenAtOnce(_ source: Source) -> Bool {
     machine.cpus.indices.contains { isTakenAtOnce(source, by: $0) }
   }
 
@@ -305,7 +305,7 @@ extension World {
   /// Whether a request could be seen before it is taken, or made to go elsewhere.
   private func canBeSeen() -> Bool { someStandsBeforeDevice || readsDevice() }
 
-  private func canFire(_ i: Int, _ source: Source) -> Bool {
+  func canFire(_ i: Int, _ source: Source) -> Bool {
     if ghost[Ghost.Layout.arrivals + i] == 1 { return false }
     if source.nmi { return !machine.isNMILatched(source.cpu) }
     if source.machineCheck { return !machine.isMachineCheckPending(source.cpu) }

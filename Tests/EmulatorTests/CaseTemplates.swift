@@ -10,15 +10,39 @@ enum CaseTemplates {
     return builder.finish()
   }
 
+  /// A case of 64-bit mode.
+  /// - Parameters:
+  ///   - address: where its code will lie,
+  ///   - branch: or there if it branches.
+  static func makeLong(
+    _ random: SplitMix64, data: [UInt8], address: UInt64, branch: UInt64
+  ) -> InstructionCase {
+    var builder = CaseBuilder(random: random, data: data, address: address)
+    let chosen = builder.below(longWeighted.count)
+    if chosen < branchCount { builder.address = branch }
+    longWeighted[chosen](&builder)
+    return builder.finish()
+  }
+
+  private static let branchCount = 4
+  private static let longWeighted: [Template] =
+    [Template](repeating: longBranch, count: branchCount)
+    + weightedCommon + [Template](repeating: longMove, count: 4)
+    + [Template](repeating: vectorMove, count: 5) + [pairExchange, extendDoubleWord]
+
   private static let weighted: [Template] =
+    weightedCommon + [Template](repeating: branch, count: 5) + [decimal, decimal]
+
+  /// What both modes have.
+  private static let weightedCommon: [Template] =
     [Template](repeating: arithmetic, count: 10) + [Template](repeating: shift, count: 8)
     + [Template](repeating: string, count: 6) + [Template](repeating: move, count: 5)
-    + [Template](repeating: stack, count: 5) + [Template](repeating: branch, count: 5)
+    + [Template](repeating: stack, count: 5)
     + [Template](repeating: bitTest, count: 4) + [Template](repeating: multiply, count: 4)
     + [Template](repeating: divide, count: 4) + [Template](repeating: extend, count: 3)
     + [Template](repeating: conditional, count: 3) + [Template](repeating: unary, count: 4)
     + [Template](repeating: atomic, count: 4) + [Template](repeating: doubleShift, count: 3)
-    + [test, bitScan, byteSwap, exchange, loadAddress, flagBit, accumulate, decimal, decimal]
+    + [test, bitScan, byteSwap, exchange, loadAddress, flagBit, accumulate]
 
   private typealias B = CaseBuilder
 
@@ -34,18 +58,18 @@ enum CaseTemplates {
     switch b.below(9) {
     case 0:
       b.body = [opcode]
-      memoryTarget = b.operand(b.below(8))
+      memoryTarget = b.operand(b.register())
     case 1:
       b.chooseSize()
       b.body = [opcode + 1]
-      memoryTarget = b.operand(b.below(8))
+      memoryTarget = b.operand(b.register())
     case 2:
       b.body = [opcode + 2]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 3:
       b.chooseSize()
       b.body = [opcode + 3]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 4:
       b.body = [opcode + 4]
       b.immediate(1)
@@ -77,11 +101,11 @@ enum CaseTemplates {
     switch b.below(4) {
     case 0:
       b.body = [0x84]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 1:
       b.chooseSize()
       b.body = [0x85]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 2:
       b.body = [0xF6]
       b.operand(0)
@@ -100,7 +124,7 @@ enum CaseTemplates {
     let wide = b.chance(2)
     if wide { b.chooseSize() }
     if op < 2 {
-      if b.chance(3) && wide {
+      if b.chance(3) && wide && !b.isLong {
         b.body = [UInt8(0x40 + op * 8 + b.below(8))]
         return
       }
@@ -120,6 +144,7 @@ enum CaseTemplates {
     let wide = b.chance(3) == false
     if wide { b.chooseSize() }
     let bits = (wide ? b.size : 1) * 8
+    let mask = wide && b.size == 8 ? 63 : 31
     let count: Int
     b.fixed = [1]
     switch b.below(3) {
@@ -129,15 +154,15 @@ enum CaseTemplates {
       count = 1
     case 1:
       b.body = [wide ? 0xD3 : 0xD2]
-      if b.chance(2) { b.registers[1] = UInt32(b.below(40)) }
+      if b.chance(2) { b.registers[1] = UInt64(b.below(70)) }
       b.operand(op)
-      count = Int(b.registers[1] & 31)
+      count = Int(truncatingIfNeeded: b.registers[1]) & mask
     default:
       b.body = [wide ? 0xC1 : 0xC0]
       b.operand(op)
-      let given = b.chance(4) ? b.below(256) : b.below(34)
+      let given = b.chance(4) ? b.below(256) : b.below(b.isLong ? 66 : 34)
       b.body.append(UInt8(given))
-      count = given & 31
+      count = given & mask
     }
     if count == 0 { return }
     if count != 1 { b.defined &= ~B.of }
@@ -153,14 +178,14 @@ enum CaseTemplates {
     b.chooseSize()
     b.fixed = [1]
     // More than the operand's width is undefined.
-    let count = b.below(b.size == 2 ? 17 : 32)
+    let count = b.below(b.size == 2 ? 17 : b.size * 8)
     if b.chance(2) {
-      b.registers[1] = UInt32(count)
+      b.registers[1] = UInt64(count)
       b.body = [0x0F, left ? 0xA5 : 0xAD]
-      b.operand(b.below(8))
+      b.operand(b.register())
     } else {
       b.body = [0x0F, left ? 0xA4 : 0xAC]
-      b.operand(b.below(8))
+      b.operand(b.register())
       b.body.append(UInt8(count))
     }
     if count == 0 { return }
@@ -188,18 +213,18 @@ enum CaseTemplates {
       b.name = "imul r, rm"
       b.chooseSize()
       b.body = [0x0F, 0xAF]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 3:
       b.name = "imul r, rm, imm"
       b.chooseSize()
       b.body = [0x69]
-      b.operand(b.below(8))
+      b.operand(b.register())
       b.immediate(b.size)
     default:
       b.name = "imul r, rm, imm8"
       b.chooseSize()
       b.body = [0x6B]
-      b.operand(b.below(8))
+      b.operand(b.register())
       b.immediate(1)
     }
   }
@@ -214,18 +239,18 @@ enum CaseTemplates {
       switch b.below(4) {
       case 0: b.registers[2] = 0
       case 1:
+        let bits = UInt64(b.size * 8)
         b.registers[2] =
-          b.size == 2
-          ? (b.registers[0] & 0x8000 == 0 ? 0 : 0xFFFF)
-          : (b.registers[0] >> 31 == 0 ? 0 : 0xFFFF_FFFF)
-      case 2: b.registers[2] = UInt32(bitPattern: Int32(b.below(64) - 32))
+          b.registers[0] >> (bits - 1) & 1 == 0 ? 0 : ~0 as UInt64 >> (64 - bits)
+      case 2:
+        b.registers[2] = UInt64(bitPattern: Int64(b.below(64) - 32)) & b.wholeMask
       default: break
       }
     } else if b.chance(2) {
-      b.registers[0] &= 0xFFFF_03FF
+      b.registers[0] &= ~0xFC00
     }
     b.fixed = [0, 2, 4]
-    b.registers[4] = Arena.exceptionStack
+    b.registers[4] = b.exceptionStack
     b.body = [wide ? 0xF7 : 0xF6]
     b.operand(6 + signed)
   }
@@ -237,31 +262,33 @@ enum CaseTemplates {
     switch b.below(8) {
     case 0:
       b.body = [0x88]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 1:
       b.chooseSize()
       b.body = [0x89]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 2:
       b.body = [0x8A]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 3:
       b.chooseSize()
       b.body = [0x8B]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 4:
       let opcode = UInt8(0xA0 + b.below(4))
       if opcode & 1 != 0 { b.chooseSize() }
       b.body = [opcode]
-      let at = b.target(4)
+      let at = b.target(8)
       b.append32(at)
+      if b.isLong { b.append32(b.chance(2) ? 0 : LongArena.secondDistance >> 32) }
     case 5:
-      b.body = [UInt8(0xB0 + b.below(8))]
+      b.body = [b.inOpcode(0xB0, b.register())]
       b.immediate(1)
     case 6:
       b.chooseSize()
-      b.body = [UInt8(0xB8 + b.below(8))]
+      b.body = [b.inOpcode(0xB8, b.register())]
       b.immediate(b.size)
+      if b.size == 8 { b.immediate(4) }
     default:
       let wide = b.chance(2)
       if wide { b.chooseSize() }
@@ -276,7 +303,7 @@ enum CaseTemplates {
     b.name = opcode < 0xB8 ? "movzx" : "movsx"
     if opcode & 1 == 0 { b.chooseSize() }
     b.body = [0x0F, UInt8(opcode)]
-    b.operand(b.below(8))
+    b.operand(b.register())
   }
 
   static func exchange(_ b: inout CaseBuilder) {
@@ -284,14 +311,14 @@ enum CaseTemplates {
     switch b.below(3) {
     case 0:
       b.body = [0x86]
-      b.operand(b.below(8))
+      b.operand(b.register())
     case 1:
       b.chooseSize()
       b.body = [0x87]
-      b.operand(b.below(8))
+      b.operand(b.register())
     default:
       b.chooseSize()
-      b.body = [UInt8(0x90 + b.below(8))]
+      b.body = [b.inOpcode(0x90, b.register())]
     }
   }
 
@@ -299,7 +326,7 @@ enum CaseTemplates {
     b.name = "lea"
     b.chooseSize()
     b.body = [0x8D]
-    b.memoryOperand(b.below(8))
+    b.memoryOperand(b.register())
   }
 
   static func flagBit(_ b: inout CaseBuilder) {
@@ -316,16 +343,16 @@ enum CaseTemplates {
     switch b.below(3) {
     case 0:
       b.chooseSize()
-      b.name = b.size == 2 ? "cbw" : "cwde"
+      b.name = [2: "cbw", 4: "cwde", 8: "cdqe"][b.size]!
       b.body = [0x98]
     case 1:
       b.chooseSize()
-      b.name = b.size == 2 ? "cwd" : "cdq"
+      b.name = [2: "cwd", 4: "cdq", 8: "cqo"][b.size]!
       b.body = [0x99]
     default:
       b.name = "xlat"
       let at = b.target(1)
-      b.registers[3] = at &- b.registers[0] & 0xFF
+      b.registers[3] = (at &- b.registers[0] & 0xFF) & b.wholeMask
       b.body = [0xD7]
     }
   }
@@ -342,7 +369,7 @@ enum CaseTemplates {
     case 4:
       (b.name, b.body, b.defined) = ("aam", [0xD4], pf | zf | sf | B.df)
       b.body.append(b.chance(2) ? 10 : UInt8(b.below(20)))
-      b.registers[4] = Arena.exceptionStack
+      b.registers[4] = b.exceptionStack
     default:
       (b.name, b.body, b.defined) = ("aad", [0xD5], pf | zf | sf | B.df)
       b.body.append(b.chance(2) ? 10 : UInt8(b.below(256)))
@@ -365,7 +392,7 @@ enum CaseTemplates {
       b.name = "cmov" + conditions[condition]
       b.chooseSize()
       b.body = [0x0F, UInt8(0x40 + condition)]
-      b.operand(b.below(8))
+      b.operand(b.register())
     }
   }
 
@@ -374,18 +401,21 @@ enum CaseTemplates {
     b.name = ["bt", "bts", "btr", "btc"][op]
     b.defined = B.cf | B.zf | B.df
     b.chooseSize()
-    let middle = (Arena.data.lowerBound + Arena.data.upperBound) / 2 & ~7
+    let data =
+      b.isLong ? LongArena.data : UInt64(Arena.data.lowerBound)...UInt64(Arena.data.upperBound)
+    let middle = (data.lowerBound + data.upperBound) / 2 & ~7
     if b.chance(2) {
-      let n = b.below(8)
+      let n = b.register()
       b.body = [0x0F, UInt8(0xA3 + op * 8)]
       if b.chance(3) {
         b.registerOperand(n)
       } else {
         // Far outside of the operand, on both sides.
-        let offset = UInt32(bitPattern: Int32(b.below(1600) - 800))
-        b.registers[n] = b.size == 2 ? b.registers[n] & 0xFFFF_0000 | offset & 0xFFFF : offset
+        let mask = ~0 as UInt64 >> UInt64(64 - b.size * 8)
+        let offset = UInt64(bitPattern: Int64(b.below(1600) - 800))
+        b.registers[n] = b.registers[n] & ~mask | offset & mask
         b.fixed = [n]
-        b.memoryOperand(n, at: middle + UInt32(b.below(16)))
+        b.memoryOperand(n, at: middle + UInt64(b.below(16)))
       }
     } else {
       b.body = [0x0F, 0xBA]
@@ -400,12 +430,16 @@ enum CaseTemplates {
     b.defined = B.zf | B.df
     b.chooseSize()
     b.body = [0x0F, UInt8(opcode)]
-    b.operand(b.below(8))
+    let n = b.register()
+    b.operand(n)
+    // Of zero the manual leaves the result open, in 64-bit mode the upper half, too.
+    if b.isLong { b.undefined = [n] }
   }
 
   static func byteSwap(_ b: inout CaseBuilder) {
     b.name = "bswap"
-    b.body = [0x0F, UInt8(0xC8 + b.below(8))]
+    if b.isLong && b.chance(2) { b.rex |= 8 }
+    b.body = [0x0F, b.inOpcode(0xC8, b.register())]
   }
 
   // MARK: Atomics
@@ -416,26 +450,26 @@ enum CaseTemplates {
     case 0:
       b.name = "xadd"
       b.body = [0x0F, 0xC0]
-      memory = b.operand(b.below(8))
+      memory = b.operand(b.register())
     case 1:
       b.name = "xadd"
       b.chooseSize()
       b.body = [0x0F, 0xC1]
-      memory = b.operand(b.below(8))
+      memory = b.operand(b.register())
     case 2, 3:
       b.name = "cmpxchg"
       let wide = b.chance(2)
       if wide { b.chooseSize() }
       b.body = [0x0F, wide ? 0xB1 : 0xB0]
-      let n = b.below(8)
+      let n = b.register()
       if b.chance(2) {
-        let rm = b.below(8)
+        let rm = b.register()
         if b.chance(2) { b.registers[0] = b.registers[rm] }
         b.registerOperand(n, rm)
         memory = false
       } else {
         b.fixed = [0]
-        let at = b.target(4)
+        let at = b.target(8)
         if b.chance(2) { b.registers[0] = b.initialWord(at) }
         b.memoryOperand(n, at: at)
       }
@@ -445,8 +479,8 @@ enum CaseTemplates {
       b.fixed = [0, 2]
       let at = b.target(8)
       if b.chance(2) {
-        b.registers[0] = b.initialWord(at)
-        b.registers[2] = b.initialWord(at + 4)
+        b.registers[0] = b.initialWord(at) & 0xFFFF_FFFF
+        b.registers[2] = b.initialWord(at + 4) & 0xFFFF_FFFF
       }
       b.memoryOperand(1, at: at)
     }

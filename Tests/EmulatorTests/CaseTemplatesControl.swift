@@ -3,36 +3,39 @@ extension CaseTemplates {
   private typealias B = CaseBuilder
 
   static func stack(_ b: inout CaseBuilder) {
-    let middle = (Arena.stack.lowerBound + Arena.stack.upperBound + 1) / 2
-    b.registers[4] = middle - 16 + UInt32(b.chance(2) ? b.below(9) * 4 : b.below(33))
+    let middle = b.stackMiddle
+    b.registers[4] = middle - 16 + UInt64(b.chance(2) ? b.below(9) * 4 : b.below(33))
     b.fixed = [4]
-    switch b.below(12) {
+    // PUSHA and POPA are not there in 64-bit mode.
+    var choice = b.below(12)
+    if b.isLong && (choice == 7 || choice == 8) { choice = 0 }
+    switch choice {
     case 0:
       b.name = "push"
-      b.chooseSize()
-      b.body = [UInt8(0x50 + b.below(8))]
+      b.chooseStackSize()
+      b.body = [b.inOpcode(0x50, b.register())]
     case 1:
       b.name = "push imm"
-      b.chooseSize()
+      b.chooseStackSize()
       b.body = [0x68]
       b.immediate(b.size)
     case 2:
       b.name = "push imm8"
-      b.chooseSize()
+      b.chooseStackSize()
       b.body = [0x6A]
       b.immediate(1)
     case 3:
       b.name = "push rm"
-      b.chooseSize()
+      b.chooseStackSize()
       b.body = [0xFF]
       b.memoryOperand(6)
     case 4, 5:
       b.name = "pop"
-      b.chooseSize()
-      b.body = [UInt8(0x58 + b.below(8))]
+      b.chooseStackSize()
+      b.body = [b.inOpcode(0x58, b.register())]
     case 6:
       b.name = "pop rm"
-      b.chooseSize()
+      b.chooseStackSize()
       b.body = [0x8F]
       b.memoryOperand(0)
     // A base of ESP counts with its value after the pop; the address then lies a little higher.
@@ -46,15 +49,15 @@ extension CaseTemplates {
       b.body = [0x61]
     case 9, 10:
       b.name = "enter"
-      b.chooseSize()
-      b.registers[5] = middle + UInt32(b.below(64))
+      b.chooseStackSize()
+      b.registers[5] = middle + UInt64(b.below(64))
       b.body = [0xC8]
-      b.append16(UInt32(b.below(40)))
+      b.append16(UInt64(b.below(40)))
       b.body.append(UInt8(b.below(4)))
     default:
       b.name = "leave"
-      b.chooseSize()
-      b.registers[5] = middle - 32 + UInt32(b.below(64))
+      b.chooseStackSize()
+      b.registers[5] = middle - 32 + UInt64(b.below(64))
       b.body = [0xC9]
     }
   }
@@ -69,39 +72,36 @@ extension CaseTemplates {
     if wide { b.chooseSize() }
     if b.chance(5) {
       b.prefixes.append(0x67)
-      b.addressSize = 2
+      b.addressSize = b.isLong ? 4 : 2
     }
     let compares = kind.0 == 0xA6 || kind.0 == 0xAE
     if b.chance(3) == false {
       b.repeats = true
       b.prefixes.append(compares && b.chance(2) ? 0xF2 : 0xF3)
       b.name = (b.prefixes.last == 0xF2 ? "repne " : "rep ") + kind.1
-      b.registers[1] = UInt32(b.below(5) == 0 ? 0 : b.below(50))
-      if b.addressSize == 2 { b.registers[1] |= b.word() & 0xFFFF_0000 }
+      b.registers[1] = UInt64(b.below(5) == 0 ? 0 : b.below(wide && b.size == 8 ? 25 : 50))
+      b.fillAboveAddress(1)
     }
-    let middle = (Arena.data.lowerBound + Arena.data.upperBound + 1) / 2
-    b.registers[6] = middle - 32 + UInt32(b.below(64))
+    let middle = b.dataMiddle
+    b.registers[6] = middle - 32 + UInt64(b.below(64))
     b.registers[7] =
       b.chance(3)
-      ? b.registers[6] &+ UInt32(bitPattern: Int32(b.below(17) - 8))
-      : middle - 32 + UInt32(b.below(64))
+      ? b.registers[6] &+ UInt64(bitPattern: Int64(b.below(17) - 8))
+      : middle - 32 + UInt64(b.below(64))
     if compares && b.chance(2) { b.registers[7] = b.registers[6] }
-    if b.addressSize == 2 {
-      b.registers[6] |= b.word() & 0xFFFF_0000
-      b.registers[7] |= b.word() & 0xFFFF_0000
-    }
+    b.fillAboveAddress(6)
+    b.fillAboveAddress(7)
     b.body = [kind.0 + (wide ? 1 : 0)]
   }
 
   static func branch(_ b: inout CaseBuilder) {
-    let middle = (Arena.stack.lowerBound + Arena.stack.upperBound + 1) / 2
-    b.registers[4] = middle - 16 + UInt32(b.below(9) * 4)
+    b.registers[4] = b.stackMiddle - 16 + UInt64(b.below(9) * 4)
     b.fixed = [4]
     let conditions = [
       "jo", "jno", "jb", "jnb", "jz", "jnz", "jbe", "jnbe", "js", "jns", "jp", "jnp", "jl", "jnl",
       "jle", "jnle",
     ]
-    let anywhere = Arena.codeBase + b.word() % (Arena.codeSize - 64)
+    let anywhere = UInt64(Arena.codeBase + b.word() % (Arena.codeSize - 64))
     switch b.below(12) {
     case 0, 1, 2:
       let condition = b.below(16)
@@ -112,25 +112,25 @@ extension CaseTemplates {
       let condition = b.below(16)
       b.name = conditions[condition] + " near"
       b.body = [0x0F, UInt8(0x80 + condition)]
-      b.append32(UInt32(b.below(0x1000)))
+      b.append32(UInt64(b.below(0x1000)))
     case 4, 5:
       let op = b.below(4)
       b.name = ["loopne", "loope", "loop", "jecxz"][op]
-      b.registers[1] = UInt32(b.below(4))
+      b.registers[1] = UInt64(b.below(4))
       if b.chance(4) {
         b.prefixes.append(0x67)
-        b.registers[1] |= b.word() & 0xFFFF_0000
+        b.registers[1] |= UInt64(b.word() & 0xFFFF_0000)
       }
       b.body = [UInt8(0xE0 + op)]
       b.immediate(1)
     case 6:
       b.name = "jmp"
       b.body = [b.chance(2) ? 0xEB : 0xE9]
-      if b.body[0] == 0xEB { b.immediate(1) } else { b.append32(UInt32(b.below(0x1000))) }
+      if b.body[0] == 0xEB { b.immediate(1) } else { b.append32(UInt64(b.below(0x1000))) }
     case 7:
       b.name = "call"
       b.body = [0xE8]
-      b.append32(UInt32(b.below(0x1000)))
+      b.append32(UInt64(b.below(0x1000)))
     case 8:
       let n = b.below(8)
       let op = b.chance(2) ? 2 : 4
@@ -142,7 +142,7 @@ extension CaseTemplates {
       } else {
         // Through the stack, which holds addresses of code.
         b.body = [0xFF]
-        b.memoryOperand(op, at: Arena.stack.lowerBound + UInt32(b.below(60) * 4))
+        b.memoryOperand(op, at: UInt64(Arena.stack.lowerBound) + UInt64(b.below(60) * 4))
       }
     case 9, 10:
       b.name = "ret"
@@ -150,7 +150,7 @@ extension CaseTemplates {
     default:
       b.name = "ret imm16"
       b.body = [0xC2]
-      b.append16(UInt32(b.below(0x200)))
+      b.append16(UInt64(b.below(0x200)))
     }
   }
 }

@@ -60,7 +60,7 @@ import Testing
     for (number, c) in cases.enumerated() {
       for (i, word) in saved.enumerated() { cpu[i] = word }
       let start = Arena.codeBase + UInt32(number) * Arena.codeStep
-      for (i, r) in c.registers.enumerated() { cpu[i] = UInt64(r) }
+      for (i, r) in c.registers.enumerated() { cpu[i] = r }
       cpu.rip = UInt64(start)
       cpu.rflags = UInt64(c.flags)
       var stop = machine.run(cpu: 0, limit: 1)

@@ -204,6 +204,7 @@ import Testing
   ])
   func what_is_not_modelled_is_named(_ code: [UInt8], _ text: String) {
     test.write([0x40] + code)
+    cpu[CPU.Word.cr4] = 1 << 9  // OSFXSR
     #expect(machine.run(cpu: 0, limit: 5) == .unmodelled)
     #expect(machine.unmodelled == "\(text) at 0x100001")
     #expect(cpu.rip == TestMachine.code + 1)

@@ -69,7 +69,7 @@ enum Oracle {
       data.append(contentsOf: [UInt8(c.code.count), c.repeats ? 1 : 0, 0, 0])
       put(UInt32(number) * Arena.codeStep)
       data.append(contentsOf: c.code + [UInt8](repeating: 0, count: 16 - c.code.count))
-      for r in c.registers { put(r) }
+      for r in c.registers { put(UInt32(r)) }
       put(c.flags)
     }
     let directory = FileManager.default.temporaryDirectory

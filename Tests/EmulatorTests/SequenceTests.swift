@@ -35,7 +35,7 @@ import Testing
         for window in contents { test.write(window.bytes, at: UInt64(window.address)) }
         test.write(code, at: start)
         for (i, word) in saved.enumerated() { test.cpu[i] = word }
-        for n in 0..<8 { test.cpu[n] = UInt64(cases[0].registers[n]) }
+        for n in 0..<8 { test.cpu[n] = cases[0].registers[n] }
         test.cpu.rsp = 0x7000
         test.cpu.rip = start
         test.cpu.rflags = UInt64(cases[0].flags)

@@ -185,7 +185,7 @@ import Testing
       "random kernels of several CPUs \(count) from seed \(first): \(summary.joined(separator: ", ")); \(states.0) states without reductions, \(states.1) with"
     )
     if count >= 500 {
-      #expect(broken.count >= 4, "the random kernels break only \(broken)")
+      #expect(broken.count >= 3, "the random kernels break only \(broken)")
     }
   }
 }

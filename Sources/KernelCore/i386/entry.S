@@ -9,7 +9,9 @@
 // off first.
 
 #include "segments.h"
+#include "trap_frame.h"
 
+        .cfi_sections .debug_frame
         .text
 
 // One stub per vector. It makes all frames alike (the CPU pushes an error code for
@@ -18,10 +20,16 @@
         .type   vector_\vector, @function
 vector_\vector:
         .if     \has_error_code == 0
+        TRAP_FRAME(0)
         pushl   $0
+        .cfi_adjust_cfa_offset 4
+        .else
+        TRAP_FRAME(4)
         .endif
         pushl   $\vector
+        .cfi_adjust_cfa_offset 4
         jmp     trap_common
+        .cfi_endproc
         .size   vector_\vector, . - vector_\vector
         .endm
 
@@ -44,11 +52,14 @@ vector_\vector:
         .globl  trap_common
         .type   trap_common, @function
 trap_common:
+        TRAP_FRAME(8)
         pushal
+        SAVED_BY_PUSHAL
         pushl   %ds
         pushl   %es
         pushl   %fs
         pushl   %gs
+        .cfi_adjust_cfa_offset 16
         cld                             // the compiler relies on it
         movl    $KERNEL_DATA, %eax      // until here DS may be anything a user loaded
         movl    %eax, %ds
@@ -58,8 +69,10 @@ trap_common:
         .globl  entry_complete
 entry_complete:
         pushl   %esp                    // the frame, as trap_dispatch's argument
+        .cfi_adjust_cfa_offset 4
         call    trap_dispatch
         addl    $4, %esp
+        .cfi_adjust_cfa_offset -4
 
 // The way out. A new task starts here too: its stack was made to look as if it had
 // been interrupted at the first instruction of its program.
@@ -72,9 +85,14 @@ exit_begins:
         popl    %fs
         popl    %es
         popl    %ds
+        .cfi_adjust_cfa_offset -16
         popal
+        .cfi_endproc
+        TRAP_FRAME(8)
         addl    $8, %esp                // vector and error code
+        .cfi_adjust_cfa_offset -8
         iretl                           // EFLAGS, IF included, as they were (M5)
+        .cfi_endproc
         .size   trap_common, . - trap_common
 
         .section .rodata
