@@ -76,6 +76,7 @@ public final class Explorer {
   }
 
   deinit {
+    snapshot.deallocate()
     table.deallocate()
     graph.deallocate()
     current.deallocate()
@@ -310,19 +311,24 @@ public final class Explorer {
     world.memory.clearJournal()
     snapshot.take(world.machine)
     let cpuKey = world.reuses ? world.cpuKey() : Fingerprint()
-    var targets: [Int] = []
-    // Going on comes last: the state that it leads to is then expanded where it is.
-    var rest = choices & ~1
-    while rest != 0 {
-      let choice = rest.trailingZeroBitCount
-      rest &= rest - 1
-      targets.append(take(choice, cpuKey, from: id, injected: layer))
-      if rest != 0 || choices & 1 != 0 { snapshot.putBack(world.machine) }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { targets in
+      let goesOn = choices & 1 != 0
+      let count = choices.nonzeroBitCount
+      // Going on comes last: the state that it leads to is then expanded where it is.
+      var rest = choices & ~1
+      var at = goesOn ? 1 : 0
+      while rest != 0 {
+        let choice = rest.trailingZeroBitCount
+        rest &= rest - 1
+        targets[at] = take(choice, cpuKey, from: id, injected: layer)
+        at += 1
+        if rest != 0 || goesOn { snapshot.putBack(world.machine) }
+      }
+      if goesOn { targets[0] = take(0, cpuKey, from: id, injected: layer) }
+      graph.addEdges(
+        from: id, choices: choices,
+        targets: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(targets)[..<count]))
     }
-    if choices & 1 != 0 {
-      targets.insert(take(0, cpuKey, from: id, injected: layer), at: 0)
-    }
-    graph.addEdges(from: id, choices: choices, targets: targets)
   }
 
   private func take(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
@@ -433,12 +439,12 @@ public final class Explorer {
   private func save(_ id: Int, choices: UInt32, in queue: inout StateQueue) {
     scratch.removeAll(keepingCapacity: true)
     world.memory.difference(into: &scratch)
-    for (c, cpu) in world.machine.cpus.enumerated() {
+    for c in 0..<baseCPUs.count {
+      let words = world.machine.cpus[c].words
       baseCPUs[c].withUnsafeBufferPointer { base in
-        for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
+        for i in 0..<CPU.wordCount where words[i] != base[i] {
           scratch.append(
-            DifferingWord(
-              number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i]))
+            DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: words[i]))
         }
       }
     }
@@ -498,17 +504,21 @@ public final class Explorer {
 
 /// What must be put back to take another choice in the same state.
 struct Snapshot {
-  private var words: [UInt64]
+  private let words: UnsafeMutablePointer<UInt64>
+  private let cpus: [CPU]
   private var journal = 0
   private var fingerprint = Fingerprint()
 
   init(_ machine: Machine) {
-    words = Array(repeating: 0, count: CPU.wordCount * machine.cpus.count)
+    cpus = machine.cpus
+    words = .allocate(capacity: CPU.wordCount * cpus.count)
   }
 
+  func deallocate() { words.deallocate() }
+
   mutating func take(_ machine: Machine) {
-    for (c, cpu) in machine.cpus.enumerated() {
-      for i in 0..<CPU.wordCount { words[c * CPU.wordCount + i] = cpu.words[i] }
+    for c in 0..<cpus.count {
+      (words + c * CPU.wordCount).update(from: cpus[c].words, count: CPU.wordCount)
     }
     journal = machine.memory.journalCount
     fingerprint = machine.memory.fingerprint
@@ -517,9 +527,9 @@ struct Snapshot {
   func putBack(_ machine: Machine) {
     machine.memory.undo(to: journal)
     machine.memory.fingerprint = fingerprint
-    for (c, cpu) in machine.cpus.enumerated() {
-      for i in 0..<CPU.wordCount { cpu.words[i] = words[c * CPU.wordCount + i] }
+    for c in 0..<cpus.count {
+      cpus[c].words.update(from: words + c * CPU.wordCount, count: CPU.wordCount)
     }
-    machine.observation.lowestSP = machine.cpus[0].rsp
+    machine.observation.lowestSP = cpus[0].rsp
   }
 }

@@ -40,7 +40,9 @@ struct StateGraph {
   /// Adds what a state's choices lead to, in the order of their bits.
   ///
   /// Mostly the source is the state found last, and a new target has the next number: one byte each.
-  mutating func addEdges(from source: Int, choices: UInt32, targets: [Int]) {
+  mutating func addEdges(
+    from source: Int, choices: UInt32, targets: UnsafeBufferPointer<Int>
+  ) {
     let follows = source == known - 1
     put(UInt64(choices) << 1 | (follows ? 1 : 0))
     if !follows { put(UInt64(source)) }
