@@ -44,7 +44,8 @@ def main(cases_path, results_path):
 
     uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
     uc.mem_map(0, 0x10000)
-    uc.mem_map(code_base, code_size)
+    # With a page on either side: Unicorn looks at where a jump goes, and short ones leave the region.
+    uc.mem_map(code_base - 0x1000, code_size + 0x2000)
     exceptions = []
 
     def interrupted(uc, number, _):
