@@ -23,7 +23,7 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: hot),
     .target(
-      name: "KernelCore", exclude: ["Kernel", "i386", "Variants", "README.md"],
+      name: "KernelCore", exclude: ["Headers", "Kernel", "User", "Variants", "i386", "x86_64", "README.md"],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),

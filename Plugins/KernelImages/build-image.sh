@@ -1,15 +1,17 @@
 #!/bin/sh
 # Builds one bare-metal image of the kernel core.
 #
-#   build-image.sh PACKAGE OUTPUT [VARIANT]
+#   build-image.sh PACKAGE OUTPUT [ARCH [VARIANT]]
 #
-# PACKAGE is the package's folder, OUTPUT the ELF file to write. VARIANT is a folder under
-# Sources/KernelCore/Variants: a file in it takes the place of the file of that name.
+# PACKAGE is the package's folder, OUTPUT the ELF file to write. ARCH is i386 (if it is not said) or
+# x86-64. VARIANT is a folder under Sources/KernelCore/Variants: a file in it, or in the
+# machine's folder there, takes the place of the file of that name.
 set -eu
 
 package=$1
 output=$2
-variant=${3:-}
+arch=${3:-i386}
+variant=${4:-}
 
 # The tools of one toolchain, so that IR from the one is read by the other.
 swiftc=${SWIFTC:-swiftc}
@@ -32,18 +34,31 @@ mkdir -p "$work"
 # wherever it was built.
 cd "$package"
 core=Sources/KernelCore
-target=i686-unknown-none-elf
+case $arch in
+  i386) machine=i386 target=i686-unknown-none-elf emulation=elf_i386 ;;
+  x86-64) machine=x86_64 target=x86_64-unknown-none-elf emulation=elf_x86_64 ;;
+  *)
+    echo "build-image.sh: no such machine: $arch (i386 or x86-64)" >&2
+    exit 1
+    ;;
+esac
 
 chosen() {
-  if [ -n "$variant" ] && [ -f "$core/Variants/$variant/$(basename "$1")" ]; then
-    echo "$core/Variants/$variant/$(basename "$1")"
-  else
-    echo "$1"
-  fi
+  for folder in $machine .; do
+    if [ -n "$variant" ] && [ -f "$core/Variants/$variant/$folder/$(basename "$1")" ]; then
+      echo "$core/Variants/$variant/$folder/$(basename "$1")"
+      return
+    fi
+  done
+  echo "$1"
 }
 
+includes="-I $core/$machine/include -I $core/Headers"
+[ -z "$variant" ] ||
+  includes="-I $core/Variants/$variant/$machine -I $core/Variants/$variant $includes"
+
 swift_files=
-for file in $core/Portable/*.swift $core/Kernel/*.swift $core/i386/*.swift; do
+for file in $core/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift; do
   swift_files="$swift_files $(chosen "$file")"
 done
 
@@ -55,7 +70,7 @@ done
   -file-prefix-map "$PWD=." -file-prefix-map "$(dirname "$tools")=toolchain" \
   -file-compilation-dir . -Xfrontend -no-clang-module-breadcrumbs \
   -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
-  -I $core/i386/include -Xcc -fno-pic -Xcc -ffreestanding \
+  $includes -Xcc -fno-pic -Xcc -ffreestanding \
   -Xcc -mno-sse -Xcc -mno-mmx -Xcc -mno-red-zone \
   -module-cache-path "$modules" \
   $swift_files -emit-ir -o "$work/kernel.ll"
@@ -63,15 +78,15 @@ done
   -ffunction-sections -fdata-sections -Wno-override-module \
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
-for file in $core/i386/*.S; do
+for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S; do
   object=$work/$(basename "$file" .S).o
-  "$clang" -target $target -g -I $core/i386/include \
+  "$clang" -target $target -g $includes \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \
     -c "$(chosen "$file")" -o "$object"
 done
 
 # -n: no page alignment, so that the multiboot header stays in the first 8 KiB.
-"$linker" -m elf_i386 -n --gc-sections -z noexecstack -T $core/i386/kernel.ld \
+"$linker" -m $emulation -n --gc-sections -z noexecstack -T $core/$machine/kernel.ld \
   "$work"/*.o -o "$work/image"
 mv "$work/image" "$output"
-rm -rf "$work"
+[ -n "${KEEP_OBJECTS:-}" ] || rm -rf "$work"
