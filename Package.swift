@@ -48,7 +48,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("Resources/reference.yml")],
+      resources: [
+        .embedInCode("Resources/reference.yml"), .embedInCode("Resources/reference-x86-64.yml"),
+      ],
       swiftSettings: ours),
     // Not among the products: `make bench` builds and runs it.
     .executableTarget(

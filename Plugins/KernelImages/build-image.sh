@@ -5,7 +5,8 @@
 #
 # PACKAGE is the package's folder, OUTPUT the ELF file to write. ARCH is i386 (if it is not said) or
 # x86-64. VARIANT is a folder under Sources/KernelCore/Variants: a file in it, or in the
-# machine's folder there, takes the place of the file of that name.
+# machine's folder there, takes the place of the file of that name, or comes in addition. A file
+# `flags` may say RED_ZONE=yes: functions may keep data below their stack pointer.
 set -eu
 
 package=$1
@@ -57,7 +58,24 @@ includes="-I $core/$machine/include -I $core/Headers"
 [ -z "$variant" ] ||
   includes="-I $core/Variants/$variant/$machine -I $core/Variants/$variant $includes"
 
-swift_files=
+# What a variant has in addition.
+added() {
+  [ -n "$variant" ] || return 0
+  for file in "$core/Variants/$variant"/*."$1" "$core/Variants/$variant/$machine"/*."$1"; do
+    name=$(basename "$file")
+    [ -f "$file" ] || continue
+    [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
+      [ -f "$core/$machine/$name" ] || echo "$file"
+  done
+}
+
+RED_ZONE=no
+flags=$core/Variants/$variant/$machine/flags
+[ -z "$variant" ] || [ ! -f "$flags" ] || . "./$flags"
+red_zone="-Xcc -mno-red-zone"
+[ "$RED_ZONE" = no ] || red_zone=
+
+swift_files=$(added swift)
 for file in $core/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift; do
   swift_files="$swift_files $(chosen "$file")"
 done
@@ -71,14 +89,14 @@ done
   -file-compilation-dir . -Xfrontend -no-clang-module-breadcrumbs \
   -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
   $includes -Xcc -fno-pic -Xcc -ffreestanding \
-  -Xcc -mno-sse -Xcc -mno-mmx -Xcc -mno-red-zone \
+  -Xcc -mno-sse -Xcc -mno-mmx $red_zone \
   -module-cache-path "$modules" \
   $swift_files -emit-ir -o "$work/kernel.ll"
 "$clang" -target $target -fno-pic -Os -Xclang -disable-llvm-passes \
   -ffunction-sections -fdata-sections -Wno-override-module \
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
-for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S; do
+for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(added S); do
   object=$work/$(basename "$file" .S).o
   "$clang" -target $target -g $includes \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \

@@ -19,15 +19,17 @@ export MODULE_CACHE
 rm -rf "$folder"
 mkdir -p "$folder"
 
-# ARCH VARIANT OUTPUT for each image. A variant that has files for one machine only, and none for
-# all, is built for that one.
+# ARCH VARIANT OUTPUT for each image. A variant with a folder for one machine is built for that one
+# only.
 list() {
   for arch in i386 x86-64; do
     machine=$(echo "$arch" | tr - _)
     echo "$arch '' $folder/core-$arch"
     for variant in "$@"; do
       of_variant=$package/Sources/KernelCore/Variants/$variant
-      if [ -d "$of_variant/$machine" ] || [ -n "$(find "$of_variant" -maxdepth 1 -type f)" ]; then
+      # Files of its own for one machine only are files for that one.
+      if [ -d "$of_variant/$machine" ] ||
+        { [ ! -d "$of_variant/i386" ] && [ ! -d "$of_variant/x86_64" ]; }; then
         echo "$arch $variant $folder/core-$arch-$variant"
       fi
     done

@@ -106,6 +106,8 @@ final class Replayer {
       let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: pass)
       afterInstruction?()
       pass = false
+      _ = world.takeNotes()
+      if found(wanted) { return nil }
       left -= Int(world.machine.instructions &- before)
       switch stop {
       case .visible:

@@ -127,7 +127,9 @@ final class Trace {
     case .switching: add(.switch, at: h.rip, "switches tasks")
     case .halted: add(.halt, at: h.rip, "halts")
     case .assertion, .panic: add(.access, at: h.rip, "`\(world.function(h.rip))` is called")
-    case .stackLoaded, .segment, .entryComplete, .exitBegins, .released, .shutdown, .depth: return
+    case .stackLoaded, .segment, .entryComplete, .exitBegins, .released, .shutdown, .depth,
+      .foreignGS, .clobberedRead:
+      return
     }
   }
 
@@ -154,11 +156,15 @@ final class Trace {
   // MARK: Names of contexts
 
   private func laneOfEntry(_ a: Activation) -> String {
-    "\(world.vectorName(a.vector, kind: a.kind)) on \(world.stackName(a.strand))"
+    let stack = a.strand & World.userStrandBit != 0 ? a.interruptedSP : a.strand
+    return "\(world.vectorName(a.vector, kind: a.kind)) on \(world.stackName(stack))"
   }
 
   func contextName(strand: UInt64, depth: Int) -> String {
-    if strand & World.userStrandBit != 0 { return "user code" + userStack() }
+    if strand & World.userStrandBit != 0 {
+      return world.cpu.cpl == 3
+        ? "user code" + userStack() : "kernel on \(world.stackName(world.cpu.rsp))"
+    }
     let innermost = world.activations().filter { $0.strand == strand }
     let asynchronous = innermost.filter(\.isAsynchronous)
     if depth > 0 && asynchronous.count >= depth {

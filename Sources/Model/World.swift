@@ -235,14 +235,17 @@ final class World {
     }
     if let n = scenario.maxInterrupts { ghost[Ghost.Layout.interruptsLeft] = UInt64(n) + 1 }
     installHooks()
-    memory.setBase()
-    machine.observation.stopAtShared = true
-    machine.keepsOutput = false
     for index in machine.cpus.indices {
       cpuIndex = index
       ghost[Ghost.Layout.strand + index] = cpu.cpl == 3 ? userStrand() : cpu.rsp
+      ghost[Ghost.Layout.kernelGS + index] =
+        cpu.cpl == 3 ? cpu[CPU.Word.kernelGSBase] : cpu.base(CPU.Segment.gs)
     }
     cpuIndex = 0
+    // All that a search goes back to is there by now.
+    memory.setBase()
+    machine.observation.stopAtShared = true
+    machine.keepsOutput = false
     machine.observation.lowestSP = cpu.rsp
     instructionsAtStart = machine.instructions
     memory.clearJournal()
@@ -307,6 +310,8 @@ final class World {
     switch kind {
     case .nmi: return "NMI"
     case .exception: return "exception \(vector)"
+    case .software where vector == Event.systemCall: return "SYSCALL"
+    case .software where vector == Event.systemEnter: return "SYSENTER"
     case .software: return "int 0x" + String(vector, radix: 16)
     default:
       if let source = scenario.sources.first(where: { s in

@@ -5,7 +5,8 @@ final class RuleBook {
     LockHeldWithInterruptsOn(), LockFlagsNotRestored(), LockFlagsMismatched(),
     LockReleaseOrder(), LockReleaseUnheld(), LockRecursiveAcquire(), LockHeldAtUserReturn(),
     LockHeldAtSwitch(), LockHeldAtSleep(), IRQUnsafeLock(), StackOverflow(), StackReuse(),
-    StackUnbalanced(), ContextCorrupted(), InterruptsOnTooEarly(), KernelWithUserSegments(),
+    StackUnbalanced(), ContextCorrupted(), RedZoneClobbered(), KernelOnUserStack(),
+    InterruptsOnTooEarly(), KernelWithUserSegments(), KernelWithUserGS(),
     MissingEOI(), EOIAfterSwitch(), UnexpectedException(), TripleFault(), AssertionFailed(),
   ]
   /// Rules by the kind of happening that they observe.
