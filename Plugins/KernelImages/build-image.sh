@@ -55,6 +55,8 @@ chosen() {
 }
 
 includes="-I $core/$machine/include -I $core/Headers"
+# A header of its own makes another module of the same name.
+[ -z "$variant" ] || [ ! -f "$core/Variants/$variant/$machine/machine.h" ] || modules=$work/modules
 [ -z "$variant" ] ||
   includes="-I $core/Variants/$variant/$machine -I $core/Variants/$variant $includes"
 

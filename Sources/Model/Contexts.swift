@@ -50,6 +50,8 @@ extension World {
       machine.observation.lowestSP = event.newSP
     } else {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
+      // What was overwritten before is so again, which its return will note.
+      forgetClobbered()
     }
     let asynchronous = event.kind == .interrupt || event.kind == .nmi
     if asynchronous && fuses { noteVictimUse(event.vector) }
@@ -303,14 +305,19 @@ extension World {
   private func noteClobbered(_ a: Activation) {
     let low = min(a.frame, machine.observation.lowestSP)
     let slots = min((a.interruptedSP &- low) / 8, 16)
+    forgetClobbered()
+    let bits: UInt64 = (1 << slots) - 1
+    let record = [a.interruptedSP, bits, strand, a.interruptedIP]
+    if ghost.insertSorted(Ghost.Layout.clobbered, record) == nil {
+      obstacle = "more interrupted functions than the checker keeps"
+    }
+  }
+
+  private func forgetClobbered() {
     let t = Ghost.Layout.clobbered
     let s = strand
     for row in (0..<ghost.count(t)).reversed() where ghost.field(t, row, 2) == s {
       ghost.remove(t, row: row)
-    }
-    let bits: UInt64 = (1 << slots) - 1
-    if ghost.insertSorted(t, [a.interruptedSP, bits, s, a.interruptedIP]) == nil {
-      obstacle = "more interrupted functions than the checker keeps"
     }
   }
 
@@ -504,7 +511,7 @@ extension World {
         h.flagsInterrupts = argument(n) & CPU.Flag.if != 0
       }
       h.held = heldLock(lock).map { HeldLock(ghost: ghost, row: $0) }
-      savedIF = h.held?.interruptsBefore ?? enabled
+      savedIF = h.held.map { flagsOwed(by: $0, d.kind) } ?? enabled
       // Where the release was called from says more than the release's own first instruction.
       h.rip = returnAddress
       happen(h)
@@ -521,6 +528,17 @@ extension World {
     if ghost.insertSorted(Ghost.Layout.calls, record) == nil {
       obstacle = "more lock operations in flight than the checker keeps"
     }
+  }
+
+  /// IF as it must be after the release of a lock.
+  private func flagsOwed(by held: HeldLock, _ kind: LockDiscipline.Kind) -> Bool {
+    guard kind == .count else { return held.interruptsBefore }
+    return countedLocks(held.discipline).count == 1 && held.savedInterrupts
+  }
+
+  /// Locks of one discipline that are held on the present CPU, outermost first.
+  private func countedLocks(_ discipline: Int) -> [HeldLock] {
+    locksHeld().filter { $0.discipline == discipline }
   }
 
   /// Row of the held lock at `address`: the latest acquired.
@@ -555,7 +573,13 @@ extension World {
       return
     }
     if kind == .tryAcquire && cpu[CPU.Register.ax] & 0xFFFF_FFFF == 0 { return }
-    let returned = d.kind == .value ? cpu[CPU.Register.ax] & CPU.Flag.if != 0 : before
+    let returned: Bool
+    switch d.kind {
+    case .value: returned = cpu[CPU.Register.ax] & CPU.Flag.if != 0
+    // What the first of the locks found is what the last release owes.
+    case .count: returned = countedLocks(discipline).first?.savedInterrupts ?? before
+    case .field, .plain, .sleeping: returned = before
+    }
     let held = HeldLock(
       address: lock, strand: strand, depth: depth, cpu: cpuIndex, interruptsBefore: before,
       savedInterrupts: returned, discipline: discipline, site: rip)

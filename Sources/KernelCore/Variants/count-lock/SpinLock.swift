@@ -22,17 +22,18 @@ func spinAcquire(_ lock: UnsafeMutablePointer<SpinLock>) -> UInt {
   while exchange(lock, 1) != 0 {
     spin_hint()
   }
-  return 0
+  return 1
 }
 
-/// Gives `lock` back. Interrupts come on again with the last lock, if they were on before the first.
+/// Gives `lock` back, and takes from the count the share that acquire returned. Interrupts come on again with
+/// the last lock, if they were on before the first.
 ///
 /// The saved bit goes back to zero before that, so that nothing stale is left.
 @inline(never)
 @c(spin_release)
-func spinRelease(_ lock: UnsafeMutablePointer<SpinLock>, _ unused: UInt) {
+func spinRelease(_ lock: UnsafeMutablePointer<SpinLock>, _ share: UInt) {
   store_release(lock)
-  locksHeld &-= 1
+  locksHeld &-= UInt8(truncatingIfNeeded: share)
   if locksHeld == 0 && interruptsBefore != 0 {
     interruptsBefore = 0
     enable_interrupts()

@@ -14,14 +14,16 @@ func spinAcquire(_ lock: UnsafeMutablePointer<SpinLock>) -> UInt {
     spin_hint()
   }
   lock.pointee.held = 1 | UInt32(truncatingIfNeeded: flags & interruptFlag)
-  return 0
+  return flags & interruptFlag
 }
 
-/// Gives `lock` back, then restores the flags that were in it, read while it is still owned.
+/// Gives `lock` back, then restores the flags that were in it, read while it is still owned. What acquire
+/// returned only says what they must be.
 @inline(never)
 @c(spin_release)
-func spinRelease(_ lock: UnsafeMutablePointer<SpinLock>, _ unused: UInt) {
+func spinRelease(_ lock: UnsafeMutablePointer<SpinLock>, _ expected: UInt) {
   let interruptsBefore = lock.pointee.held & UInt32(truncatingIfNeeded: interruptFlag)
+  kernelAssert(UInt(interruptsBefore) == expected)
   store_release(lock)
   if interruptsBefore != 0 { enable_interrupts() }
 }
