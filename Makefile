@@ -9,8 +9,8 @@ CONFIGURATION ?= release
 DATABASE ?= locklab.db
 
 BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) qemu-system-x86 python3 python3-venv
-BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time
+TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv
+BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3
 
 .PHONY: run test bench format lint build images
 

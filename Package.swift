@@ -23,7 +23,8 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: hot),
     .target(
-      name: "KernelCore", exclude: ["Headers", "Kernel", "User", "Variants", "i386", "x86_64", "README.md"],
+      name: "KernelCore",
+      exclude: ["Headers", "Kernel", "User", "Variants", "i386", "x86_64", "README.md"],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
@@ -41,10 +42,11 @@ let package = Package(
       path: "Database",
       resources: [.embedInCode("Migrations"), .embedInCode("Queries")],
       swiftSettings: ours),
+    .target(name: "Debugger", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .executableTarget(
       name: "LockLab",
       dependencies: [
-        "Model", "Database", "DebugInfo", "KernelCore",
+        "Model", "Database", "Debugger", "DebugInfo", "KernelCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Yams", package: "Yams"),
       ],
@@ -67,11 +69,22 @@ let package = Package(
       exclude: ["boot-in-qemu.sh"], swiftSettings: ours),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Emulator"], swiftSettings: ours),
     .testTarget(name: "DebugInfoTests", dependencies: ["DebugInfo", "Model"], swiftSettings: ours),
-    .testTarget(
-      name: "DatabaseTests",
-      dependencies: ["Database", "Model", .product(name: "GRDB", package: "GRDB.swift")],
+    // Stores until it is killed.
+    .executableTarget(
+      name: "store-writer", dependencies: ["Database", "Model"], path: "Tests/StoreWriter",
       swiftSettings: ours),
     .testTarget(
-      name: "LockLabTests", dependencies: ["LockLab", "Database", "Model"], swiftSettings: ours),
+      name: "DebuggerTests",
+      dependencies: ["Debugger", "Model", "Emulator", "DebugInfo", "KernelCore"],
+      swiftSettings: ours),
+    .testTarget(
+      name: "DatabaseTests",
+      dependencies: [
+        "Database", "Model", "store-writer", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: ours),
+    .testTarget(
+      name: "LockLabTests", dependencies: ["LockLab", "Database", "Model", "Debugger"],
+      swiftSettings: ours),
   ]
 )

@@ -15,16 +15,25 @@ public struct Rows: Sendable, Equatable {
   public var rows: [[SQLValue]]
   /// There were more rows than asked for.
   public var isCut = false
+
+  public init(columns: [String], rows: [[SQLValue]]) {
+    self.columns = columns
+    self.rows = rows
+  }
 }
 
 /// Runs SQL that a person typed: one SELECT that can neither write, nor attach, nor run away.
 ///
-/// Four fences: the connection is read-only, `query_only` is on, an authorizer refuses whatever is
-/// not reading, and a progress handler stops the statement when its time is up.
+/// Five fences: the connection is read-only, `query_only` is on, an authorizer refuses whatever is
+/// not reading, a progress handler stops the statement when its time is up, and neither a value nor
+/// the rows together can grow beyond a bound.
 public final class ReadOnlyQuery {
   private let path: String
   private var connection: OpaquePointer?
   private let seconds: Double
+  /// Of one value, and of all that is returned.
+  private static let valueLimit: Int32 = 64 << 20
+  private static let resultLimit = 512 << 20
   fileprivate var deadline = ContinuousClock.now
 
   /// The database must exist and be of the present schema: `Store` with access `.read` checks it.
@@ -37,7 +46,15 @@ public final class ReadOnlyQuery {
       throw StoreError(code: code, detail: message, path: path)
     }
     sqlite3_busy_timeout(connection, 10_000)
+    sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, Self.valueLimit)
+    sqlite3_limit(connection, SQLITE_LIMIT_ATTACHED, 0)
     sqlite3_exec(connection, "PRAGMA query_only = ON", nil, nil, nil)
+    // Whoever looks at every row of a large table should not ask the system for each page anew.
+    sqlite3_exec(connection, "PRAGMA cache_size = -65536", nil, nil, nil)
+    // These declare what they are like when they are first used, as one makes a table, which the
+    // authorizer refuses; lists are JSON.
+    sqlite3_exec(
+      connection, "SELECT 1 FROM json_each('[]'); SELECT 1 FROM json_tree('[]')", nil, nil, nil)
     sqlite3_set_authorizer(
       connection,
       { _, action, _, name, _, _ in
@@ -79,6 +96,7 @@ public final class ReadOnlyQuery {
       sqlite3_column_name(statement, $0).map { String(cString: $0) } ?? ""
     }
     var result = Rows(columns: columns, rows: [])
+    var bytes = 0
     while true {
       let code = sqlite3_step(statement)
       if code == SQLITE_DONE { return result }
@@ -88,6 +106,13 @@ public final class ReadOnlyQuery {
         return result
       }
       result.rows.append((0..<Int32(columns.count)).map { value(at: $0, of: statement) })
+      bytes += (0..<Int32(columns.count)).reduce(0) {
+        $0 + 16 + Int(sqlite3_column_bytes(statement, $1))
+      }
+      guard bytes <= Self.resultLimit else {
+        throw StoreError.query(
+          detail: "the result is larger than \(Self.resultLimit >> 20) MB; add LIMIT")
+      }
     }
   }
 
@@ -132,6 +157,7 @@ public final class ReadOnlyQuery {
     switch code & 0xFF {
     case SQLITE_AUTH: .query(detail: "only SELECT over the database's tables is allowed here")
     case SQLITE_INTERRUPT: .queryTooLong(seconds: seconds)
+    case SQLITE_TOOBIG: .query(detail: "a value would be larger than \(Self.valueLimit >> 20) MB")
     case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_IOERR,
       SQLITE_NOMEM:
       StoreError(code: code, detail: message, path: path)
@@ -145,7 +171,8 @@ public final class ReadOnlyQuery {
     case .null: sqlite3_bind_null(statement, index)
     case .integer(let number): sqlite3_bind_int64(statement, index, number)
     case .real(let number): sqlite3_bind_double(statement, index, number)
-    case .text(let text): sqlite3_bind_text(statement, index, text, -1, transient)
+    case .text(let text):
+      sqlite3_bind_text(statement, index, text, Int32(text.utf8.count), transient)
     case .blob(let bytes):
       sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count), transient)
     }
@@ -155,7 +182,11 @@ public final class ReadOnlyQuery {
     switch sqlite3_column_type(statement, column) {
     case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
     case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, column))
-    case SQLITE_TEXT: return .text(String(cString: sqlite3_column_text(statement, column)))
+    case SQLITE_TEXT:
+      // A NUL is a character like others.
+      let start = sqlite3_column_text(statement, column)
+      let count = Int(sqlite3_column_bytes(statement, column))
+      return .text(String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self))
     case SQLITE_BLOB:
       let count = Int(sqlite3_column_bytes(statement, column))
       guard count > 0, let bytes = sqlite3_column_blob(statement, column) else { return .blob([]) }

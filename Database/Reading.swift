@@ -15,6 +15,7 @@ public struct StoredCounterexample {
   public var image: ImageRecord
   public var occurrences: [Occurrence]
   public var triage: [TriageEntry]
+  public var observations: [Observation]
 }
 
 public struct Occurrence: Codable, Sendable, Equatable {
@@ -43,8 +44,9 @@ extension Store {
       let found = try Int64.fetchAll(
         db,
         sql: """
-          SELECT id FROM counterexample WHERE substr(fingerprint, 1, ?) = ? ORDER BY id LIMIT 9
-          """, arguments: [prefix.count, prefix])
+          SELECT id FROM counterexample WHERE fingerprint >= ? AND fingerprint < ?
+          ORDER BY id LIMIT 9
+          """, arguments: [prefix, prefix + "g"])
       guard let first = found.first else { throw StoreError.noCounterexample(reference: reference) }
       guard found.count == 1 else {
         throw StoreError.ambiguous(reference: reference, candidates: found)
@@ -62,10 +64,7 @@ extension Store {
           db, sql: "SELECT * FROM counterexample WHERE id = ?", arguments: [id])
       else { throw StoreError.noCounterexample(reference: String(id)) }
       let execution: Int64 = row["id"]
-      var identity = Counterexample.Identity(
-        rule: row["rule"], lockClasses: try value([String].self, ofJSON: row["lock_classes"]),
-        functions: try value([String].self, ofJSON: row["functions"]))
-      identity.version = row["identity_version"]
+      let identity = try Self.identity(row)
       return StoredCounterexample(
         id: id, fingerprint: head["fingerprint"], machineStatus: head["machine_status"],
         personStatus: head["person_status"],
@@ -77,7 +76,7 @@ extension Store {
           stacks: try Self.stacks(of: execution, in: db),
           holders: try value([String].self, ofJSON: row["holders"]),
           waiters: try value([String].self, ofJSON: row["waiters"])),
-        scenario: try value(Scenario.self, ofJSON: row["definition"]),
+        scenario: try Self.scenario(ofJSON: row["definition"]),
         image: try Row.fetchOne(
           db, sql: "SELECT * FROM image WHERE id = ?", arguments: [row["image"]]
         )
@@ -88,11 +87,27 @@ extension Store {
           Occurrence(
             run: $0["run"], found: $0["found"], scenario: $0["scenario"], image: $0["digest"])
         },
-        triage: try Self.triage(of: id, in: db))
+        triage: try Self.triage(of: id, in: db),
+        observations: try Self.observations(of: id, in: db))
     }
   }
 
-  private static func image(_ row: Row) -> ImageRecord {
+  static func identity(of id: Int64, in db: GRDB.Database) throws -> Counterexample.Identity {
+    guard
+      let row = try Row.fetchOne(
+        db, sql: "SELECT rule, lock_classes, functions FROM counterexample WHERE id = ?",
+        arguments: [id])
+    else { throw StoreError.noCounterexample(reference: String(id)) }
+    return try identity(row)
+  }
+
+  static func identity(_ row: Row) throws -> Counterexample.Identity {
+    Counterexample.Identity(
+      rule: row["rule"], lockClasses: try value([String].self, ofJSON: row["lock_classes"]),
+      functions: try value([String].self, ofJSON: row["functions"]))
+  }
+
+  static func image(_ row: Row) -> ImageRecord {
     ImageRecord(digest: row["digest"], arch: row["arch"], size: row["size"], origin: row["origin"])
   }
 
@@ -101,7 +116,7 @@ extension Store {
     return SourceLocation(file: file, line: line)
   }
 
-  private static func events(of execution: Int64, in db: GRDB.Database) throws -> [TraceEvent] {
+  static func events(of execution: Int64, in db: GRDB.Database) throws -> [TraceEvent] {
     try Row.fetchAll(
       db, sql: "SELECT * FROM event WHERE execution = ? ORDER BY ordinal", arguments: [execution]
     ).map { row in
@@ -115,7 +130,7 @@ extension Store {
     }
   }
 
-  private static func stacks(of execution: Int64, in db: GRDB.Database) throws -> [ContextStack] {
+  static func stacks(of execution: Int64, in db: GRDB.Database) throws -> [ContextStack] {
     var stacks: [ContextStack] = []
     let rows = try Row.fetchAll(
       db, sql: "SELECT * FROM stack_frame WHERE execution = ? ORDER BY stack, ordinal",

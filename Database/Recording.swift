@@ -14,8 +14,10 @@ extension Store {
   public func beginRun(version: String, command: String) throws -> Int64 {
     try write { db in
       try db.execute(
-        sql: "INSERT INTO run (started, version, command) VALUES (?, ?, ?)",
-        arguments: [timestamp(), version, command])
+        sql: """
+          INSERT INTO run (uid, started, version, command)
+          VALUES (lower(hex(randomblob(16))), ?, ?, ?)
+          """, arguments: [timestamp(), version, command])
       return db.lastInsertedRowID
     }
   }
@@ -28,21 +30,24 @@ extension Store {
     }
   }
 
-  /// Stores what became of a scenario, without its counterexamples.
+  /// Stores what became of a scenario, when its counterexamples are all stored; and what it says
+  /// about counterexamples that it had in earlier runs and has not now.
   public func record(_ result: ScenarioResult, image: ImageRecord, run: Int64) throws {
     try write { db in
       let scenario = try Self.id(of: result.scenario, in: db)
-      let image = try Self.id(of: image, in: db)
+      let imageID = try Self.id(of: image, in: db)
       try db.execute(
         sql: """
           INSERT OR REPLACE INTO result (run, scenario, image, verdict, met, states, instructions,
-            seconds, peak_memory_bytes, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            seconds, peak_memory_bytes, notes, open_ends)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           """,
         arguments: [
-          run, scenario, image, result.verdict.rawValue, result.met, result.states,
+          run, scenario, imageID, result.verdict.rawValue, result.met, result.states,
           Int64(clamping: result.instructions), result.seconds, result.peakMemoryBytes,
-          try json(result.notes),
+          try json(result.notes), try result.openEnds.map { try json($0) },
         ])
+      try Self.observeAbsences(in: result, image: image, run: run, db)
     }
   }
 
@@ -53,18 +58,23 @@ extension Store {
   ) throws -> Recorded {
     try write { db in
       let recorded = try Self.insert(counterexample, in: db)
+      let imageID = try Self.id(of: image, in: db)
       let execution = try Self.insert(
         counterexample, id: recorded.id, scenario: try Self.id(of: scenario, in: db),
-        image: try Self.id(of: image, in: db), in: db)
+        image: imageID, in: db)
       try db.execute(
-        sql: "INSERT OR IGNORE INTO occurrence (execution, run, found) VALUES (?, ?, ?)",
-        arguments: [execution, run, timestamp()])
-      if !recorded.isNew { try Self.noteReturn(of: recorded.id, run: run, in: db) }
+        sql: """
+          INSERT OR IGNORE INTO occurrence (execution, counterexample, run, found)
+          VALUES (?, ?, ?, ?)
+          """, arguments: [execution, recorded.id, run, timestamp()])
+      try Self.observe(
+        .found, of: recorded.id, scenario: scenario.name, image: imageID, run: run,
+        reason: "Found.", in: db)
       return recorded
     }
   }
 
-  private static func id(of scenario: Scenario, in db: GRDB.Database) throws -> Int64 {
+  static func id(of scenario: Scenario, in db: GRDB.Database) throws -> Int64 {
     let definition = try json(scenario)
     let digest = Digest.sha256(definition)
     try db.execute(
@@ -75,7 +85,7 @@ extension Store {
       arguments: [scenario.name, digest])!
   }
 
-  private static func id(of image: ImageRecord, in db: GRDB.Database) throws -> Int64 {
+  static func id(of image: ImageRecord, in db: GRDB.Database) throws -> Int64 {
     try Int64.fetchOne(
       db,
       sql: """
@@ -85,7 +95,7 @@ extension Store {
       arguments: [image.digest, image.arch, image.size, image.origin])!
   }
 
-  private static func insert(
+  static func insert(
     _ counterexample: Counterexample, in db: GRDB.Database
   ) throws -> Recorded {
     let identity = counterexample.identity
@@ -105,7 +115,7 @@ extension Store {
     return Recorded(id: id, isNew: isNew)
   }
 
-  private static func insert(
+  static func insert(
     _ counterexample: Counterexample, id: Int64, scenario: Int64, image: Int64,
     in db: GRDB.Database
   ) throws -> Int64 {
@@ -138,7 +148,7 @@ extension Store {
     return execution
   }
 
-  private static func insert(
+  static func insert(
     _ events: [TraceEvent], execution: Int64, in db: GRDB.Database
   ) throws {
     let statement = try db.cachedStatement(
@@ -157,7 +167,7 @@ extension Store {
     }
   }
 
-  private static func insert(
+  static func insert(
     _ stacks: [ContextStack], execution: Int64, in db: GRDB.Database
   ) throws {
     let statement = try db.cachedStatement(
@@ -176,17 +186,5 @@ extension Store {
         ])
       }
     }
-  }
-
-  /// A known counterexample was seen by a later run: it is still there, or again.
-  private static func noteReturn(of id: Int64, run: Int64, in db: GRDB.Database) throws {
-    try db.execute(
-      sql: """
-        UPDATE counterexample SET machine_status =
-          CASE WHEN machine_status IN ('gone', 'reappeared') OR person_status = 'fixed'
-            THEN 'reappeared' ELSE 'present' END
-        WHERE id = ? AND EXISTS (SELECT 1 FROM occurrence o JOIN execution e ON e.id = o.execution
-          WHERE e.counterexample = counterexample.id AND o.run < ?)
-        """, arguments: [id, run])
   }
 }

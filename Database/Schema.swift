@@ -1,4 +1,5 @@
 import GRDB
+import Model
 
 /// The database's layout: an SQLite file marked as LockLab's, brought up to date by numbered
 /// migrations. `user_version` is the number of the last one that was applied.
@@ -9,7 +10,7 @@ enum Schema {
   /// The SQL of each migration, in order. It is compiled into the program, which can therefore be
   /// moved without its files.
   static let migrations: [[UInt8]] = [
-    PackageResources._001_initial_sql
+    PackageResources._001_initial_sql, PackageResources._002_observations_sql,
   ]
 
   static var version: Int { migrations.count }
@@ -50,7 +51,47 @@ enum Schema {
         try db.execute(sql: String(decoding: sql, as: UTF8.self))
         try db.execute(sql: "PRAGMA user_version = \(index + 1)")
       }
+      try bringIdentitiesUpToDate(db)
       return .commit
+    }
+  }
+
+  /// Counterexamples that an earlier algorithm identified are known by the present one from now on.
+  /// Two that turn out to be one defect stay, the later as a duplicate of the earlier.
+  private static func bringIdentitiesUpToDate(_ db: GRDB.Database) throws {
+    let rows = try Row.fetchAll(
+      db,
+      sql: """
+        SELECT id, rule, lock_classes, functions, person_status FROM counterexample
+        WHERE identity_version < ? ORDER BY id
+        """, arguments: [Counterexample.Identity.currentVersion])
+    for row in rows {
+      let identity = try Store.identity(row)
+      let original = try Int64.fetchOne(
+        db, sql: "SELECT id FROM counterexample WHERE fingerprint = ?",
+        arguments: [identity.fingerprint])
+      if let original {
+        guard row["person_status"] == Decision.unreviewed.rawValue else { continue }
+        try db.execute(
+          sql: """
+            INSERT INTO triage (counterexample, decided, author, decision, duplicate_of, reason)
+            VALUES (?, ?, 'locklab', 'duplicate', ?, ?)
+            """,
+          arguments: [
+            row["id"], timestamp(), original,
+            "They differ only in what an identity has left out since version \(identity.version).",
+          ])
+      } else {
+        try db.execute(
+          sql: """
+            UPDATE counterexample SET fingerprint = ?, identity_version = ?, lock_classes = ?,
+              functions = ? WHERE id = ?
+            """,
+          arguments: [
+            identity.fingerprint, identity.version, try json(identity.lockClasses),
+            try json(identity.functions), row["id"],
+          ])
+      }
     }
   }
 }

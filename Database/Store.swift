@@ -112,6 +112,14 @@ func timestamp(_ date: Date = Date()) -> String {
   date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }
 
+/// Now, or right after `last` where a clock that was ahead wrote that: what is said later sorts later.
+func timestamp(after last: String) -> String {
+  let now = timestamp()
+  guard now <= last else { return now }
+  let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+  return (try? style.parse(last)).map { timestamp($0.addingTimeInterval(0.001)) } ?? last
+}
+
 private let encoder: JSONEncoder = {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -19,6 +19,11 @@ public enum StoreError: Error, Equatable {
   case damaged(path: String, detail: String)
   case other(path: String, detail: String)
   case noCounterexample(reference: String)
+  case noRun(reference: String)
+  /// A file that would be overwritten.
+  case exists(path: String)
+  /// A file that is no export of counterexamples, or a bad one.
+  case badExport(path: String, detail: String)
   case ambiguous(reference: String, candidates: [Int64])
   /// A query that is no single SELECT, or that SQLite refuses.
   case query(detail: String)
@@ -58,6 +63,12 @@ extension StoreError: CustomStringConvertible {
       "\(path): \(detail)"
     case .noCounterexample(let reference):
       "no counterexample '\(reference)'; `locklab query` lists them"
+    case .noRun(let reference):
+      "no run '\(reference)'; `locklab query runs` lists them"
+    case .exists(let path):
+      "\(path): exists already; name another file, or say --overwrite"
+    case .badExport(let path, let detail):
+      "\(path): not a file of counterexamples that can be imported: \(detail)"
     case .ambiguous(let reference, let candidates):
       "'\(reference)' fits several counterexamples: "
         + candidates.map(String.init).joined(separator: ", ")
@@ -92,8 +103,18 @@ extension StoreError {
     case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy(path: path)
     case .SQLITE_CORRUPT: self = .damaged(path: path, detail: detail)
     case .SQLITE_CANTOPEN: self = Self.whyNotOpened(path)
+    // Some writes fail in other ways where there is no room.
+    case .SQLITE_IOERR where Self.isDiskFull(path): self = .diskFull(path: path)
     default: self = .other(path: path, detail: detail)
     }
+  }
+
+  private static func isDiskFull(_ path: String) -> Bool {
+    var disk = statvfs()
+    guard statvfs(URL(fileURLWithPath: path).deletingLastPathComponent().path, &disk) == 0 else {
+      return false
+    }
+    return UInt64(disk.f_bavail) * UInt64(disk.f_frsize) < 64 << 10
   }
 
   private static func whyNotOpened(_ path: String) -> StoreError {

@@ -21,19 +21,27 @@ extension Store {
     reason: String
   ) throws {
     try write { db in
+      let last = try MachineHistory(of: counterexample, in: db).latest
       try db.execute(
         sql: """
           INSERT INTO triage (counterexample, decided, author, decision, duplicate_of, reason)
           VALUES (?, ?, ?, ?, ?, ?)
           """,
-        arguments: [counterexample, timestamp(), author, decision.rawValue, duplicateOf, reason])
+        arguments: [
+          counterexample, timestamp(after: last), author, decision.rawValue, duplicateOf, reason,
+        ])
     }
   }
 
-  /// A counterexample's history, oldest decision first.
+  /// A counterexample's decisions, oldest first.
+  public func triage(of id: Int64) throws -> [TriageEntry] {
+    try read { try Self.triage(of: id, in: $0) }
+  }
+
   static func triage(of id: Int64, in db: GRDB.Database) throws -> [TriageEntry] {
     try Row.fetchAll(
-      db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY id", arguments: [id]
+      db, sql: "SELECT * FROM triage WHERE counterexample = ? ORDER BY decided, author, id",
+      arguments: [id]
     ).map { row in
       TriageEntry(
         decided: row["decided"], author: row["author"],

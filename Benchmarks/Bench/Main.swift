@@ -8,7 +8,10 @@ import KernelCore
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "locklab-bench",
-    abstract: "Times the emulator beside Bochs, and the search on scenarios of the reference job.")
+    abstract: """
+      Times the emulator beside Bochs, the search on scenarios of the reference job, and questions \
+      to a large database.
+      """)
 
   @Option(help: "The folder that Benchmarks/build-guests filled.")
   var guests: String
@@ -18,7 +21,9 @@ struct Bench: ParsableCommand {
   var runs = 5
   @Option(help: "Millions of instructions of the reference core.")
   var millions: UInt64 = 200
-  @Option(help: "Only: speed, or search.")
+  @Option(help: "The SQL that fills a database; without it, the store is left out.")
+  var store: String?
+  @Option(help: "Only: speed, search or store.")
   var only: String?
   @Option(help: "Keep disks, configurations and logs in this folder.")
   var keep: String?
@@ -32,8 +37,8 @@ struct Bench: ParsableCommand {
 
   func validate() throws {
     guard runs > 0, millions > 0 else { throw ValidationError("--runs and --millions: 1 or more") }
-    if let only, only != "speed", only != "search" {
-      throw ValidationError("--only: speed or search")
+    if let only, !["speed", "search", "store"].contains(only) {
+      throw ValidationError("--only: speed, search or store")
     }
   }
 
@@ -45,8 +50,9 @@ struct Bench: ParsableCommand {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { if keep == nil { try? FileManager.default.removeItem(at: folder) } }
     do {
-      if only != "search" { try speed(folder) }
-      if only != "speed" { try search(folder) }
+      if only ?? "speed" == "speed" { try speed(folder) }
+      if only ?? "search" == "search" { try search(folder) }
+      if only ?? "store" == "store", let store { try ask(store, folder) }
     } catch let failure as Failure {
       FileHandle.standardError.write(Data("locklab-bench: \(failure.message)\n".utf8))
       throw ExitCode(3)
@@ -153,6 +159,29 @@ struct Bench: ParsableCommand {
         "`\(Search.command(scenario))`",
       ]
       print("| " + cells.joined(separator: " | ") + " |")
+    }
+    print("")
+  }
+}
+
+extension Bench {
+  // MARK: Store
+
+  private func ask(_ filling: String, _ folder: URL) throws {
+    let times = StoreTimes(locklab: locklab, folder: folder, filling: filling)
+    let database = try times.prepare()
+    let size =
+      try FileManager.default.attributesOfItem(atPath: database)[.size] as? Int ?? 0
+    print("### Store\n")
+    print(
+      "\(StoreTimes.count.grouped) counterexamples, \(size >> 20) MB. Each a process of its own, "
+        + "\(runs) runs: median (least–greatest).\n")
+    print("| command | ms |")
+    print("|---|---:|")
+    for question in StoreTimes.questions {
+      let spread = Spread(try (0..<runs).map { _ in try times.time(question, database) })
+      print(
+        "| `locklab \(question.joined(separator: " "))` | \(spread.text(1e-3, places: 0)) |")
     }
     print("")
   }

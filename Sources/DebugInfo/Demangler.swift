@@ -34,6 +34,8 @@ enum Demangler {
   }
 
   private static func brief(swift name: String) -> String {
+    // A private name stands in parentheses, with a hash of its file's name behind it.
+    let name = name.replacing(/\(([^()]+) in _[0-9A-F]{32}\)/) { String($0.output.1) }
     var rest = Substring(name)
     for wrapper in ["generic specialization <", "function signature specialization <", "merged "] {
       while rest.hasPrefix(wrapper) {

@@ -29,6 +29,13 @@ extension Machine {
         deliver(cpu, vector: 1, kind: .exception, errorCode: nil)
       }
     }
+    if cores[cpu].onDevice {
+      cores[cpu].onDevice = false
+      if memory.observed && slice.executed > 0 {
+        noteDeviceEvent(cpu)
+        return .event
+      }
+    }
     cores[cpu].passing = slice.pass
     if !memory.watchedWrites.isEmpty { noteWatchedWrites() }
     if words[CPU.Word.activity] == CPU.Activity.shutdown { return .shutdown }
@@ -36,7 +43,9 @@ extension Machine {
     event.kind = .none
     if timerDeadline != .max && clock >= timerDeadline { timerExpired() }
     var delivered = takePending(cpu)
-    if !delivered && words[CPU.Word.activity] == CPU.Activity.halted && sleepUntilTimer() {
+    if !delivered && words[CPU.Word.activity] == CPU.Activity.halted && !memory.observed
+      && (cpus.count == 1 || !anotherCanRun(than: cpu)) && sleepUntilTimer()
+    {
       delivered = takePending(cpu)
     }
     if faultVector == Machine.unmodelledFault {
@@ -56,11 +65,30 @@ extension Machine {
       unmodelled = "single steps (EFLAGS.TF) in an observed run"
       return .unmodelled
     }
-    slice.length = slice.pass || slice.shadowed || slice.traps ? 1 : slice.rest
+    cores[cpu].onDevice = cores[cpu].deviceNext
+    cores[cpu].deviceNext = false
+    slice.length =
+      slice.pass || slice.shadowed || slice.traps || cores[cpu].onDevice ? 1 : slice.rest
     if timerDeadline != .max {
       slice.length = min(slice.length, Int(clamping: timerDeadline &- clock))
     }
     return nil
+  }
+
+  private func noteDeviceEvent(_ cpu: Int) {
+    event = Event()
+    event.kind = .device
+    event.cpu = cpu
+    event.rip = cores[cpu].deviceInstruction
+    event.vector = cores[cpu].deviceWrite == 0 ? 0 : 1
+    event.value = cores[cpu].deviceWrite == 0 ? devicePhysical : cores[cpu].deviceWrite
+    let words = cores[cpu].words
+    event.oldSP = words[CPU.Register.sp]
+    event.newSP = event.oldSP
+    event.oldCPL = cpus[cpu].cpl
+    event.newCPL = event.oldCPL
+    event.oldFlags = words[CPU.Word.rflags]
+    cores[cpu].deviceWrite = 0
   }
 
   /// Turns the fault of the instruction in flight into its consequence: an exception delivered
@@ -110,6 +138,8 @@ extension Machine {
   /// Makes sure that nothing cached contradicts a state that was put in place from outside.
   func agree(_ cpu: Int) {
     let core = cores + cpu
+    core.pointee.deviceNext = false
+    core.pointee.onDevice = false
     let words = core.pointee.words
     let key = (
       words[CPU.Word.cr0], words[CPU.Word.cr3], words[CPU.Word.cr4], words[CPU.Word.efer]

@@ -43,6 +43,7 @@ extension Machine {
   /// MOV to CR8: the upper half of the local APIC's task priority. Vol. 3A §10.8.6.
   func setTaskPriority(_ cpu: Int, _ priority: UInt64) {
     cpus[cpu][CPU.Word.cr8] = priority
+    apic(cpu)[LocalAPIC.Word.taskPriority] = priority << 4
   }
 
   /// With PAE paging the four page-directory pointers are looked at when CR3 is loaded and when
@@ -90,7 +91,9 @@ extension Machine {
     // Vol. 3A §2.5: PG without PE, NW without CD.
     if value & Bit.pg != 0 && value & Bit.pe == 0 { return fault(Vector.generalProtection) }
     if value & Bit.nw != 0 && value & Bit.cd == 0 { return fault(Vector.generalProtection) }
-    if value & Bit.pe == 0 { return notModelled("real mode (CR0.PE cleared)") }
+    if value & Bit.pe == 0 && !isReal(cpu) {
+      return notModelled("the way back to real mode (CR0.PE cleared)")
+    }
     let changed = c[CPU.Word.cr0] ^ value
     if changed & Bit.pg != 0 {
       guard switchLongMode(cpu, on: value & Bit.pg != 0),

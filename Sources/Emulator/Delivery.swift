@@ -3,7 +3,7 @@
 
 /// What is delivered.
 enum DeliveryKind: UInt8 {
-  case exception, external, nmi
+  case exception, external, nmi, machineCheck
   /// INT n.
   case software
   /// INT3 and INTO.
@@ -129,7 +129,9 @@ extension Machine {
     before.fill(
       &event, cpu, c,
       kind: kind == .exception
-        ? .exception : kind == .external ? .interrupt : kind == .nmi ? .nmi : .software)
+        ? .exception
+        : kind == .external
+          ? .interrupt : kind == .nmi ? .nmi : kind == .machineCheck ? .machineCheck : .software)
     event.vector = vector
     event.errorCode = code ?? 0
     return true

@@ -85,6 +85,7 @@ enum Vector {
   static let stackFault = 12
   static let generalProtection = 13
   static let pageFault = 14
+  static let machineCheck = 18
 }
 
 extension Machine {

@@ -25,6 +25,12 @@ enum DeviceWord: UInt64 {
   case timer = 16
   /// Four words: registers 0–31 of the CRT controller.
   case videoRegisters = 24
+  /// I/O APIC: index register in bits 0–7, ID register in 32–63.
+  case ioAPIC = 32
+  /// Levels of its pins.
+  case ioAPICLines = 33
+  /// Its redirection entries, a word each.
+  case ioAPICEntries = 34
 }
 
 extension Machine {
@@ -57,6 +63,8 @@ extension Machine {
     resetKeyboardController()
     resetSerial()
     resetTimer()
+    resetLocalAPICs()
+    resetIOAPIC()
     resetVectorState()
     setDeviceWord(.cmos, 0x02 << 16 | 0x26 << 8)
     setDeviceWord(.systemControl, 0x02 << 8)
@@ -119,6 +127,8 @@ extension Machine {
   private func readByte(_ port: UInt16) -> UInt8? {
     switch port {
     case 0x20, 0x21, 0xA0, 0xA1: return readController(port)
+    // No interrupt mode configuration register: the MP table says virtual wire mode.
+    case 0x22, 0x23: return 0xFF
     case 0x4D0: return controllers.master.levelLines
     case 0x4D1: return controllers.slave.levelLines
     case 0x40...0x43: return readTimer(port)
@@ -142,6 +152,7 @@ extension Machine {
   private func writeByte(_ port: UInt16, _ value: UInt8) -> Bool {
     switch port {
     case 0x20, 0x21, 0xA0, 0xA1: writeController(port, value)
+    case 0x22, 0x23: break
     case 0x4D0, 0x4D1:
       var pair = controllers
       // The lines of timer, keyboard, cascade, clock and coprocessor are always edge-triggered.

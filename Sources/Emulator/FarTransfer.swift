@@ -12,9 +12,9 @@ extension Machine {
   func executeFarJump(_ cpu: Int, _ op: UnsafePointer<MicroOp>) -> Bool {
     let c = cpus[cpu]
     let before = EntryPoint(c)
-    guard let pointer = farPointer(cpu, op),
-      let destination = resolve(cpu, pointer, isCall: false)
-    else { return false }
+    guard let pointer = farPointer(cpu, op) else { return false }
+    if isReal(cpu) { return transferReal(cpu, pointer.selector, pointer.offset, pushing: nil) }
+    guard let destination = resolve(cpu, pointer, isCall: false) else { return false }
     switch destination {
     case .task(let found, let selector):
       return transferToTask(cpu, op, selector, found, .jump)
@@ -35,9 +35,13 @@ extension Machine {
   func executeFarCall(_ cpu: Int, _ op: UnsafePointer<MicroOp>) -> Bool {
     let c = cpus[cpu]
     let before = EntryPoint(c)
-    guard let pointer = farPointer(cpu, op),
-      let destination = resolve(cpu, pointer, isCall: true)
-    else { return false }
+    guard let pointer = farPointer(cpu, op) else { return false }
+    if isReal(cpu) {
+      return transferReal(
+        cpu, pointer.selector, pointer.offset,
+        pushing: (Int(op.pointee.operandSize), (c.rip &+ op.pointee.next) & 0xFFFF_FFFF))
+    }
+    guard let destination = resolve(cpu, pointer, isCall: true) else { return false }
     switch destination {
     case .task(let found, let selector):
       return transferToTask(cpu, op, selector, found, .call)
@@ -147,6 +151,7 @@ extension Machine {
 
   /// RETF, with `imm` bytes of parameters to release on both stacks.
   func executeFarReturn(_ cpu: Int, _ op: UnsafePointer<MicroOp>) -> Bool {
+    if isReal(cpu) { return returnReal(cpu, op) }
     let c = cpus[cpu]
     let before = EntryPoint(c)
     let size = Int(op.pointee.operandSize)

@@ -2,17 +2,43 @@
 extension Machine {
   public func isNMILatched(_ cpu: Int) -> Bool { cpus[cpu][CPU.Word.nmi] & 2 != 0 }
 
-  /// Whether a request of this line is latched already, so that another edge would be lost in it.
+  /// Whether a request of this line is latched already wherever it goes, so that another edge would be
+  /// lost in it.
   public func isRequested(line: Int) -> Bool {
     let state = picState(slave: line >= 8)
-    return state.requests >> UInt8(line & 7) & 1 != 0
+    if state.requests >> UInt8(line & 7) & 1 == 0 { return false }
+    guard let route = route(ofLine: line) else { return true }
+    if route.isNMI { return route.cpus.allSatisfy { isNMILatched($0) } }
+    return route.cpus.allSatisfy { isRequested(vector: route.vector, cpu: $0) }
+  }
+
+  /// Whether the CPU's local APIC has latched this vector.
+  public func isRequested(vector: Int, cpu: Int) -> Bool {
+    apic(cpu).bit(LocalAPIC.Word.requests, vector)
   }
 
   public func isInService(line: Int) -> Bool { linesInService >> UInt16(line) & 1 != 0 }
 
-  /// The vector that a line's interrupts have, by the controllers' bases.
+  /// Whether the interrupt that entered a handler by this vector on this CPU is still in service, in
+  /// its local APIC or in the 8259 pair.
+  public func isInService(vector: Int, cpu: Int) -> Bool {
+    if apic(cpu).bit(LocalAPIC.Word.inService, vector) { return true }
+    guard apic(cpu).takesExternalController, let line = line(ofVector: vector) else { return false }
+    return isInService(line: line)
+  }
+
+  /// The vector that a line's interrupts have: by the controllers' bases, or by the I/O APIC's entry
+  /// where that is open.
   public func vector(ofLine line: Int) -> Int {
-    Int(picState(slave: line >= 8).base) + (line & 7)
+    if let route = route(ofLine: line) { return route.vector }
+    return Int(picState(slave: line >= 8).base) + (line & 7)
+  }
+
+  /// The CPUs that a line's interrupt could go to.
+  public func targets(ofLine line: Int) -> [Int] {
+    var result = cpus.indices.filter { apic($0).takesExternalController }
+    if let route = route(ofLine: line) { result += route.cpus.filter { !result.contains($0) } }
+    return result
   }
 
   /// The stack pointer that the next entry from ring 3 loads. Intel SDM Vol. 3A §8.2.1 (32-bit
@@ -38,8 +64,16 @@ extension Machine {
 
   /// Whether the CPU, going on from this boundary, takes an interrupt before the next instruction.
   public func isAboutToDeliver(_ cpu: Int) -> Bool {
-    (isNMILatched(cpu) && acceptsNMI(cpu: cpu))
-      || (acceptsInterrupts(cpu: cpu) && pendingLine != nil)
+    let c = cpus[cpu]
+    if c[CPU.Word.activity] > CPU.Activity.halted { return false }
+    if c[CPU.Word.nmi] & 6 != 0
+      && (isMachineCheckPending(cpu) || (isNMILatched(cpu) && acceptsNMI(cpu: cpu)))
+    {
+      return true
+    }
+    guard c.interruptsEnabled, c[CPU.Word.shadow] == 0 else { return false }
+    let apic = apic(cpu)
+    return apic.deliverable >= 0 || (apic.takesExternalController && controllers.isRequesting)
   }
 
   /// The instruction at a physical address as text, whatever the CPUs' modes.

@@ -270,6 +270,13 @@ public struct EndOfInterrupt: Equatable, Sendable {
   public var requestedLevel: Int?
   /// The level whose in-service bit it cleared; nil when it found none: a spurious EOI.
   public var endedLevel: Int?
+  /// The same of a local APIC: the vector whose in-service bit was cleared.
+  public var endedVector: Int?
+  /// The CPU whose local APIC was written to; nil for a command to a controller of the 8259 pair.
+  public var cpu: Int?
+
+  /// Nothing was in service.
+  public var isSpurious: Bool { endedLevel == nil && endedVector == nil }
 }
 
 /// Both controllers.

@@ -17,8 +17,10 @@ extension Machine {
   /// Delivers an NMI or an external interrupt when one is pending and may be taken at this
   /// boundary; a halted CPU wakes.
   ///
-  /// NMI goes first. It waits while an NMI handler runs, and behind MOV SS (Vol. 3A §6.7.1, §6.8.3);
-  /// external interrupts wait for IF and behind both shadows. The controllers are wired to CPU 0.
+  /// A machine check goes first, then NMI, which waits while an NMI handler runs, and behind MOV SS
+  /// (Vol. 3A §6.7.1, §6.8.3, §6.9); external interrupts wait for IF and behind both shadows. Those of
+  /// the local APIC go before those of the 8259 pair, which every CPU can take whose LINT0 lets them
+  /// through.
   /// - Returns: whether something was delivered. When the delivery is not modelled, false with
   ///   `faultVector` set and nothing changed.
   @discardableResult public func pollInterrupts(_ cpu: Int) -> Bool {
@@ -31,6 +33,7 @@ extension Machine {
     let c = cpus[cpu]
     faultVector = -1
     if c[CPU.Word.activity] > CPU.Activity.halted { return false }
+    if c[CPU.Word.nmi] & 4 != 0 { return takeMachineCheck(cpu) }
     if c[CPU.Word.nmi] & 3 == 2 && c[CPU.Word.shadow] != 2 {
       c[CPU.Word.nmi] &= ~2
       deliver(cpu, vector: Vector.nmi, kind: .nmi, errorCode: nil)
@@ -38,18 +41,35 @@ extension Machine {
       c[CPU.Word.nmi] |= 2
       return false
     }
-    guard cpu == 0, c.interruptsEnabled, c[CPU.Word.shadow] == 0 else { return false }
+    guard c.interruptsEnabled, c[CPU.Word.shadow] == 0 else { return false }
+    let apic = apic(cpu)
+    let vector = apic.deliverable
+    if vector >= 0 { return takeLocal(cpu, apic, vector) }
+    guard apic.takesExternalController else { return false }
     let before = controllers
     guard before.isRequesting else { return false }
     var after = before
-    let (vector, line) = after.acknowledge()
+    let (external, line) = after.acknowledge()
     controllers = after
-    deliver(cpu, vector: vector, kind: .external, errorCode: nil)
+    deliver(cpu, vector: external, kind: .external, errorCode: nil)
     if faultVector < 0 {
       event.value = UInt64(line)
       return true
     }
     controllers = before
+    return false
+  }
+
+  /// Takes a vector from the local APIC.
+  private func takeLocal(_ cpu: Int, _ apic: LocalAPIC, _ vector: Int) -> Bool {
+    apic.acknowledge(vector)
+    deliver(cpu, vector: vector, kind: .external, errorCode: nil)
+    if faultVector < 0 {
+      event.value = .max
+      return true
+    }
+    apic.setBit(LocalAPIC.Word.inService, vector, false)
+    apic.setBit(LocalAPIC.Word.requests, vector, true)
     return false
   }
 
@@ -61,6 +81,7 @@ extension Machine {
     var pair = controllers
     pair.raise(line)
     controllers = pair
+    raisePin(Machine.pin(ofLine: line))
   }
 
   /// The device's line goes low. A latched edge stays latched.
@@ -71,6 +92,7 @@ extension Machine {
     var pair = controllers
     pair.setLine(line, high)
     controllers = pair
+    setPin(Machine.pin(ofLine: line), high)
   }
 
   /// Noise: a controller asks for an interrupt whose request is gone when it is acknowledged, so
@@ -95,15 +117,30 @@ extension Machine {
   /// shadow, masks, priorities and levels in service allow it, and no other request goes first.
   public func isDeliverable(line: Int, cpu: Int) -> Bool {
     guard acceptsInterrupts(cpu: cpu) else { return false }
+    let apic = apic(cpu)
+    if let route = route(ofLine: line) {
+      if route.isNMI { return route.cpus.contains(cpu) && acceptsNMI(cpu: cpu) }
+      if route.cpus.contains(cpu) { return isDeliverable(vector: route.vector, cpu: cpu) }
+    }
+    guard apic.takesExternalController, apic.deliverable < 0 else { return false }
     var pair = controllers
     pair.raise(line)
     return pair.isRequesting && !pair.master.glitch && pair.acknowledge().line == line
   }
 
+  /// Whether the CPU would take this vector at this boundary if its local APIC were given it now.
+  public func isDeliverable(vector: Int, cpu: Int) -> Bool {
+    guard acceptsInterrupts(cpu: cpu) else { return false }
+    let apic = apic(cpu)
+    return apic.isEnabled && apic.isSoftwareEnabled
+      && vector > apic.highest(LocalAPIC.Word.requests)
+      && UInt64(vector) & 0xF0 > apic.processorPriority & 0xF0
+  }
+
   /// Whether the CPU takes external interrupts at this boundary: IF set, no shadow, not shut down.
   public func acceptsInterrupts(cpu: Int) -> Bool {
     let c = cpus[cpu]
-    return cpu == 0 && c.interruptsEnabled && c[CPU.Word.shadow] == 0
+    return c.interruptsEnabled && c[CPU.Word.shadow] == 0
       && c[CPU.Word.activity] <= CPU.Activity.halted
   }
 

@@ -48,10 +48,17 @@ public final class Machine {
 
   /// What the latest end-of-interrupt command did; look at it after an `.output` event for port
   /// 0x20 or 0xA0. Not part of the state.
-  public internal(set) var lastEndOfInterrupt: EndOfInterrupt?
+  public var lastEndOfInterrupt: EndOfInterrupt?
 
-  /// Plain runs: the value of `clock` at which IRQ 0 rises next.
+  /// Plain runs: the value of `clock` at which a timer's interrupt comes next; of the PIT's alone.
   var timerDeadline = UInt64.max
+  var channelDeadline = UInt64.max
+  /// Plain runs of several CPUs: whose turn it is.
+  var turn = 0
+  /// Where in physical memory the access in flight goes that met a device.
+  var devicePhysical: UInt64 = 0
+  /// The local APICs' registers; frames never move.
+  let apicWords: UnsafeMutablePointer<UInt64>
   /// Plain runs: time that passed while the CPU was halted, in instructions.
   var idleInstructions: UInt64 = 0
   /// Instructions of the running slice that `instructions` does not count yet.
@@ -97,9 +104,13 @@ public final class Machine {
   static let visibleFault = 0x1000
   /// Pseudo-vector: the instruction in flight is not modelled; `unmodelled` says what.
   static let unmodelledFault = 0x1001
+  /// Pseudo-vector: the instruction in flight touches a device and is to be executed alone.
+  static let deviceFault = 0x1002
 
   public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
+    precondition((1...LocalAPIC.cpuLimit).contains(cpuCount), "1 to 8 CPUs")
     memory = Memory(ramBytes: ramBytes)
+    apicWords = memory.frame(memory.ramFrames + 2).assumingMemoryBound(to: UInt64.self)
     cpus = (0..<cpuCount).map { _ in CPU() }
     vitals = .allocate(capacity: 1)
     vitals.initialize(to: Vitals())
@@ -109,6 +120,7 @@ public final class Machine {
     }
     decodeCache = DecodeCache(memory: memory)
     resetDevices()
+    for cpu in cpus.indices.dropFirst() { initialise(cpu) }
   }
 
   deinit {
@@ -164,6 +176,11 @@ public struct Event: Sendable {
     case output
     /// IN from a port; `vector` is the port, `value` what was read.
     case input
+    /// A machine check was delivered.
+    case machineCheck
+    /// A register of a device in memory was read or written; `value` is its physical address,
+    /// `vector` 1 for a write.
+    case device
   }
   /// What stands for a vector where SYSCALL and SYSRET change rings.
   public static let systemCall = 0x100
@@ -205,6 +222,11 @@ public struct Observation {
   public var newlyShared = 0
   /// Data reads of granules in the 512 bytes below the stack pointer, since last set to zero.
   public var readsBelowStack = 0
+  /// What the run that stopped with `.visible` was about to access: physical address, bytes (0: it
+  /// stopped for another reason), and 1 a write, 2 an update, 4 locked, 8 a device.
+  public var stopAddress: UInt64 = 0
+  public var stopSize: UInt8 = 0
+  public var stopFlags: UInt8 = 0
   /// Reads of clocks: the time-stamp counter, the timer's counters, the calendar.
   public var clockReads = 0
   /// Where an interrupt's frame lies that the present code should not look into, and which of its

@@ -16,6 +16,8 @@ enum AccessKind {
   /// Of a descriptor table or a task state segment: CR4.SMAP refuses it user pages whatever EFLAGS.AC
   /// says. Intel SDM Vol. 3A §4.6.
   static let system: UInt8 = 64
+  /// Of bytes that are read and then written.
+  static let update: UInt8 = 128
 }
 
 extension Machine {
@@ -24,7 +26,7 @@ extension Machine {
     if (linear & 0xFFF) &+ UInt64(size) > 4096 { return loadSplit(cpu, linear, size, kind) }
     guard
       let entry = translate(cpu, linear, write: false, kind)
-    else { return nil }
+    else { return faultVector == Machine.deviceFault ? loadDevice(cpu, size, kind) : nil }
     if memory.observed {
       if !observe(cpu, entry, linear, size, kind, write: false) { return nil }
       if memory.isRecording {
@@ -38,14 +40,16 @@ extension Machine {
   @inline(never) func loadForWrite(
     _ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8
   ) -> UInt64? {
-    if !probeWrite(cpu, linear, size, kind) { return nil }
+    if !probeWrite(cpu, linear, size, kind | AccessKind.update) { return nil }
     return load(cpu, linear, size, kind | AccessKind.probed)
   }
 
   /// Whether a store of `size` bytes, at most a page, will succeed; sets the fault if not.
   @inline(never) func probeWrite(_ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8) -> Bool {
     let first = min(size, 4096 - Int(linear & 0xFFF))
-    guard let entry = translate(cpu, linear, write: true, kind) else { return false }
+    guard let entry = translate(cpu, linear, write: true, kind) else {
+      return faultVector == Machine.deviceFault && probeDevice(cpu, size, kind)
+    }
     if memory.observed && !observe(cpu, entry, linear, first, kind, write: true, logged: false) {
       return false
     }
@@ -65,7 +69,7 @@ extension Machine {
     }
     guard
       let entry = translate(cpu, linear, write: true, kind)
-    else { return false }
+    else { return faultVector == Machine.deviceFault && storeDevice(cpu, size, value, kind) }
     if memory.observed {
       if !observe(cpu, entry, linear, size, kind, write: true) { return false }
       let offset = linear & 0xFFF

@@ -35,10 +35,13 @@ extension Machine {
       // Leaf 1, and, as the manual has it, any leaf beyond the highest one.
       a = 0x0000_0600  // family 6, model 0, stepping 0
       b = UInt64(cpu) << 24
-      // PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, FXSR, SSE, SSE2; CMPXCHG16B.
+      // PSE, TSC, MSR, PAE, MCE, CX8, APIC, SEP, PGE, MCA, CMOV, FXSR, SSE, SSE2; CMPXCHG16B. No
+      // x2APIC.
       d =
-        1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 11 | 1 << 13 | 1 << 15 | 1 << 24
-        | 1 << 25 | 1 << 26
+        1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 11 | 1 << 13 | 1 << 14
+        | 1 << 15 | 1 << 24 | 1 << 25 | 1 << 26
+      // The flag of APIC says whether it is on. Intel SDM Vol. 3A §10.4.3.
+      if !apic(cpu).isEnabled { d &= ~(1 << 9) }
       x = 1 << 13
     }
     c[CPU.Register.ax] = a
@@ -76,6 +79,8 @@ extension Machine {
       value = timeStamp()
     } else if let word = msrWord(number) {
       value = c[word]
+    } else if let known = readInterruptRegister(cpu, number) {
+      value = known
     } else {
       return notModelled("RDMSR of 0x\(hex(number))")
     }
@@ -88,6 +93,11 @@ extension Machine {
     let c = cpus[cpu]
     guard c.cpl == 0 else { return fault(Vector.generalProtection) }
     let number = c[CPU.Register.cx] & 0xFFFF_FFFF
+    if let done = writeInterruptRegister(
+      cpu, number, c[CPU.Register.ax] & 0xFFFF_FFFF | c[CPU.Register.dx] << 32)
+    {
+      return done && finish(cpu, op)
+    }
     guard let word = msrWord(number) else {
       return notModelled("WRMSR of 0x\(hex(number))")
     }

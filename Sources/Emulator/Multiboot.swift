@@ -107,9 +107,8 @@ extension Machine {
     }
     setNullSegment(0, CPU.Segment.ldtr)
     c.setSegment(CPU.Segment.tr, selector: 0, base: 0, limit: 0xFFFF, attributes: 0x8B)
-    for cpu in cpus.indices.dropFirst() {
-      cpus[cpu][CPU.Word.activity] = CPU.Activity.waitForSIPI
-    }
+    for cpu in cpus.indices.dropFirst() { initialise(cpu) }
+    writeFirmwareTables(avoiding: ranges)
     flushTLB(0)
     return information
   }

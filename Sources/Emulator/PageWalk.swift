@@ -251,9 +251,9 @@ extension Machine {
     return .max
   }
 
-  /// Where memory-mapped devices will be told from RAM. Text-mode video memory is plain RAM.
+  /// Tells RAM, devices and nothing at all apart. Text-mode video memory is plain RAM.
   private func checkedPhysical(_ physical: UInt64, _ access: PageAccess) -> UInt64 {
-    if physical < memory.hiddenBase { return physical }
+    if physical < memory.hiddenBase || (isDevicePage(physical) && !access.fetch) { return physical }
     let name = access.fetch ? "fetch from" : access.write ? "write to" : "read of"
     _ = notModelled(
       "\(name) physical address 0x\(hex(physical)): beyond RAM, no device is modelled there")

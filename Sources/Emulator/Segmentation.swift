@@ -4,6 +4,10 @@
 extension Machine {
   /// Loads ES, SS, DS, FS or GS, with the checks of "MOV" in Vol. 2B. False after a fault.
   func loadSegment(_ cpu: Int, _ segment: Int, _ selector: UInt16) -> Bool {
+    if isReal(cpu) {
+      setRealSegment(cpu, segment, selector)
+      return true
+    }
     let c = cpus[cpu]
     let isStack = segment == CPU.Segment.ss
     if isNull(selector) {

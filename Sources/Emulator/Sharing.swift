@@ -27,7 +27,10 @@ extension Machine {
       let now = shadow[i]
       // By far the most frequent: the owner again, and nothing new.
       if now & ~Shadow.written != mine || (write && now & Shadow.written == 0) {
-        if !claim(cpu, shadow + i, now, mine, kind, write: write) { return false }
+        if !claim(cpu, shadow + i, now, mine, kind, write: write) {
+          noteStop(entry.pointee.physical & ~0xFFF | linear & 0xFFF, size, kind, write: write)
+          return false
+        }
       }
       i &+= 1
     }
@@ -76,10 +79,23 @@ extension Machine {
   /// Ring 0 uses GS: whose is it?
   @inline(never) func noteGS(_ cpu: Int) {
     let words = cores[cpu].words
-    guard memory.observed, observation.kernelGSBase & 1 == 0, words[CPU.Word.cpl] == 0 else { return }
+    guard memory.observed, observation.kernelGSBase & 1 == 0, words[CPU.Word.cpl] == 0 else {
+      return
+    }
     if words[CPU.Word.segments + CPU.Segment.gs * 4 + 1] != observation.kernelGSBase {
       observation.foreignGSUse = words[CPU.Word.rip]
     }
+  }
+
+  /// Notes what the instruction that is not executed was about to access.
+  func noteStop(
+    _ physical: UInt64, _ size: Int, _ kind: UInt8, write: Bool, isDevice: Bool = false
+  ) {
+    observation.stopAddress = physical
+    observation.stopSize = UInt8(truncatingIfNeeded: size)
+    observation.stopFlags =
+      (write ? 1 : 0) | (kind & AccessKind.update != 0 ? 2 : 0)
+      | (kind & AccessKind.locked != 0 ? 4 : 0) | (isDevice ? 8 : 0)
   }
 
   /// The cases of `observe` that change the shadow word or meet somebody else's.

@@ -54,6 +54,13 @@ extension Machine {
 
   /// An exception counts as an instruction, so that a run ends even when none can be executed.
   private func faultStep(_ cpu: Int, _ budget: inout Int) -> Step {
+    if faultVector == Machine.deviceFault {
+      // Not executed: the next slice is this instruction alone.
+      faultVector = -1
+      cores[cpu].deviceNext = true
+      cores[cpu].deviceInstruction = linear(cpu, CPU.Segment.cs, cores[cpu].words[CPU.Word.rip])
+      return .boundary
+    }
     let stopped = faultVector >= Machine.visibleFault
     if let stop = takeFault(cpu) {
       if !stopped && stop != .visible { budget -= 1 }

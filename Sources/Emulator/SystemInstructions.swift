@@ -16,6 +16,7 @@ extension Machine {
     event.kind = .none
     let c = cpus[cpu]
     let mnemonic = ZydisMnemonic(UInt32(op.pointee.mnemonic))
+    if isReal(cpu) && !existsInRealMode(mnemonic) { return fault(Vector.invalidOpcode) }
     switch mnemonic {
     case ZYDIS_MNEMONIC_CLI: return executeSetInterruptFlag(cpu, op, to: false)
     case ZYDIS_MNEMONIC_STI: return executeSetInterruptFlag(cpu, op, to: true)

@@ -40,6 +40,13 @@ struct Core {
   var window: UnsafeMutablePointer<UInt32>
   /// The instruction in flight may touch what is shared.
   var passing = false
+  /// The next slice, and this one, is one instruction that may touch a device in memory.
+  var deviceNext = false
+  var onDevice = false
+  /// Physical address of the device's register that it wrote; 0: none.
+  var deviceWrite: UInt64 = 0
+  /// Where that instruction is (linear).
+  var deviceInstruction: UInt64 = 0
   /// What the last walk found depends on EFLAGS.AC and on who asks (CR4.SMAP).
   var isTransient = false
   /// CR0, CR3, CR4 and EFER that the buffers were filled under.
@@ -161,6 +168,11 @@ extension Machine {
       implicit: kind & AccessKind.system != 0)
     if physical == UInt64.max { return nil }
     let index = Int(truncatingIfNeeded: physical >> 12)
+    if isDevicePage(physical) {
+      devicePhysical = physical
+      faultVector = Machine.deviceFault
+      return nil
+    }
     guard index < memory.ramFrames else {
       unmodelled =
         "access to physical address 0x\(String(physical, radix: 16)), where there is no memory"

@@ -231,11 +231,21 @@ extension Machine {
 
   // MARK: IRQ 0 in plain runs
 
-  /// Works out when channel 0's output rises next, in units of `clock`.
+  /// Works out when a timer, this one's channel 0 or a local APIC's, raises its interrupt next, in units
+  /// of `clock`.
   func updateTimerDeadline() {
-    let channel = channel(0)
-    guard timersRun, !memory.observed, channel.isRunning else {
+    guard timersRun, !memory.observed else {
       timerDeadline = .max
+      return
+    }
+    updateChannelDeadline()
+    timerDeadline = min(channelDeadline, localTimerDeadline())
+  }
+
+  private func updateChannelDeadline() {
+    let channel = channel(0)
+    guard channel.isRunning else {
+      channelDeadline = .max
       return
     }
     let start = deviceWord(.timer, 1)
@@ -243,20 +253,21 @@ extension Machine {
     let now = clock
     let first = start &+ period
     if now < first {
-      timerDeadline = first
+      channelDeadline = first
     } else {
-      timerDeadline = channel.isPeriodic ? start + ((now - start) / period + 1) * period : .max
+      channelDeadline = channel.isPeriodic ? start + ((now - start) / period + 1) * period : .max
     }
   }
 
-  /// To be called in a plain run when `clock` has come to `timerDeadline`: IRQ 0 rises.
+  /// To be called in a plain run when `clock` has come to `timerDeadline`.
   func timerExpired() {
-    raise(line: 0)
+    if channelDeadline <= clock { raise(line: 0) }
+    expireDueTimers()
     updateTimerDeadline()
   }
 
-  /// A plain run's CPU is halted: time passes until the timer's next interrupt, which is raised.
-  /// False when the timer is not set to raise one.
+  /// A plain run's CPUs are halted: time passes until a timer's next interrupt, which is raised.
+  /// False when none is set to raise one.
   func sleepUntilTimer() -> Bool {
     updateTimerDeadline()
     guard timerDeadline != .max else { return false }

@@ -2,7 +2,8 @@ import Database
 import Foundation
 import Model
 
-/// Explores the scenarios of a plan one after the other, and stores what they find at once.
+/// Explores the scenarios of a plan, each within its share of the time, and stores what they find at
+/// once.
 final class Examination {
   struct Finding {
     var counterexample: Counterexample
@@ -14,6 +15,7 @@ final class Examination {
     var result: ScenarioResult
     var image: ImageRecord
     var findings: [Finding]
+    var job: JobScenario
   }
 
   let run: Int64
@@ -21,33 +23,80 @@ final class Examination {
   private let store: Store
   private let flags: ExplorationFlags
   private let progress: ProgressReport
-  private let begun = ContinuousClock.now
+  private let budget: Budget
+  /// Searches go on to their last state though a rule is broken: the gate must see what a
+  /// counterexample that it lets pass stands before.
+  private let goesOn: Bool
 
-  init(_ plan: Plan, store: Store, flags: ExplorationFlags, progress: ProgressReport) throws {
+  init(
+    _ plan: Plan, store: Store, flags: ExplorationFlags, progress: ProgressReport,
+    goesOn: Bool = false
+  ) throws {
     self.plan = plan
     self.store = store
     self.flags = flags
     self.progress = progress
+    self.goesOn = goesOn
+    budget = Budget(limit: flags.timeLimit?.seconds)
     run = try store.beginRun(
       version: LockLab.version, command: CommandLine.arguments.dropFirst().joined(separator: " "))
   }
 
   /// Explores everything; each scenario's row is written as soon as its outcome is stored.
+  /// - Returns: the outcomes in the order of the plan.
   func run(showing isShown: Bool) throws -> [Outcome] {
     Interruption.listen()
     let table = ScenarioTable(plan.items.map(\.scenario), terminal: .output)
     if isShown { print(table.heading) }
-    var outcomes: [Outcome] = []
-    for (index, item) in plan.items.enumerated() {
-      let outcome = try explore(item, index: index)
-      try store.record(outcome.result, image: item.image.record, run: run)
+    var outcomes: [Int: Outcome] = [:]
+    func settle(_ index: Int, _ outcome: Outcome) throws {
+      try store.record(outcome.result, image: outcome.image, run: run)
       progress.clear()
-      outcomes.append(outcome)
-      guard isShown else { continue }
+      outcomes[index] = outcome
+      guard isShown else { return }
       print(([table.row(outcome.result)] + table.notes(outcome.result)).joined(separator: "\n"))
       fflush(nil)
     }
-    return outcomes
+
+    var round =
+      budget.limit == nil
+      ? Array(plan.items.indices)
+      : Budget.order(plan.items.map(\.scenario.name), earlier: try store.earlierDurations())
+    // What ran out of its share, and may get another one.
+    var waiting: [Int: (outcome: Outcome, share: Double)] = [:]
+    while !round.isEmpty {
+      for (position, index) in round.enumerated() {
+        let share = budget.share(of: round.count - position)
+        if let earlier = waiting[index], Interruption.isRequested || (share ?? 0) <= earlier.share {
+          continue
+        }
+        var outcome = try explore(index, share: share)
+        if let earlier = waiting[index] { outcome.keep(earlier.outcome) }
+        if isOpen(outcome), let share, share > 0, outcome.result.seconds >= share,
+          !Interruption.isRequested
+        {
+          waiting[index] = (outcome, share)
+        } else {
+          waiting[index] = nil
+          try settle(index, outcome)
+        }
+      }
+      round =
+        Interruption.isRequested
+        ? [] : Budget.nextRound(waiting.mapValues(\.share), left: budget.left ?? 0)
+    }
+    for (index, last) in waiting.sorted(by: { $0.key < $1.key }) { try settle(index, last.outcome) }
+    return plan.items.indices.map { outcomes[$0]! }
+  }
+
+  /// Whether more time could tell more.
+  private func isOpen(_ outcome: Outcome) -> Bool {
+    switch outcome.result.verdict {
+    case .inconclusive: true
+    case .violated:
+      goesOn && outcome.result.scenario.expect == .clean && outcome.result.cutShort != nil
+    case .clean, .error: false
+    }
   }
 
   func finish(_ status: ExitStatus) throws {
@@ -61,19 +110,23 @@ final class Examination {
     }
   }
 
-  private func explore(_ item: Plan.Item, index: Int) throws -> Outcome {
+  /// - Parameter share: Seconds; nil: without limit.
+  private func explore(_ index: Int, share: Double?) throws -> Outcome {
+    let item = plan.items[index]
     if Interruption.isRequested {
       return unexplored(item, .inconclusive, "Not explored: the run was interrupted before.")
     }
-    guard let options = options(left: plan.items.count - index) else {
+    if let share, share <= 0 {
       return unexplored(item, .inconclusive, "Not explored: the run's time was used up before.")
     }
+    let scenario = effective(item.scenario)
+    let options = options(for: scenario, share: share)
     var findings: [String: Finding] = [:]
     var failure: (any Error)?
     func keep(_ counterexample: Counterexample) {
       do {
         let recorded = try store.record(
-          counterexample, scenario: item.scenario, image: item.image.record, run: run)
+          counterexample, scenario: scenario, image: item.image.record, run: run)
         let fingerprint = counterexample.identity.fingerprint
         let isNew = recorded.isNew || findings[fingerprint]?.isNew == true
         findings[fingerprint] = Finding(
@@ -86,7 +139,7 @@ final class Examination {
     var result: ScenarioResult
     do {
       let explorer = try Explorer(
-        scenario: item.scenario, image: item.image.prepared, options: options)
+        scenario: scenario, image: item.image.prepared, options: options)
       explorer.found = keep
       result = explorer.run(
         progress: {
@@ -100,53 +153,92 @@ final class Examination {
     // The search may keep a shorter schedule than the one it announced first.
     for counterexample in result.counterexamples { keep(counterexample) }
     if let failure { throw failure }
+    result.scenario = scenario
     if result.sources.isEmpty { result.sources = item.scenario.sourcesInWords }
     if result.bounds.isEmpty { result.bounds = bounds(of: item) }
     result.notes += item.job.notes
     let kept = result.counterexamples.compactMap { findings[$0.identity.fingerprint] }
-    return Outcome(result: result, image: item.image.record, findings: kept)
+    return Outcome(result: result, image: item.image.record, findings: kept, job: item.job)
   }
 
-  /// Every scenario gets an equal share of the time that is left; what one does not use is the
-  /// others'. Nil: there is none.
-  private func options(left scenarios: Int) -> ExplorationOptions? {
+  private func effective(_ scenario: Scenario) -> Scenario {
+    scenario.with(bound: flags.options.maxInterrupts)
+  }
+
+  private func options(for scenario: Scenario, share: Double?) -> ExplorationOptions {
     var options = flags.options
-    guard let limit = flags.timeLimit else { return options }
-    let used = ContinuousClock.now - begun
-    let left =
-      limit.seconds - Double(used.components.seconds) - Double(used.components.attoseconds) / 1e18
-    guard left > 0 else { return nil }
-    options.timeLimit = left / Double(scenarios)
+    options.timeLimit = share
+    if goesOn, scenario.expect == .clean {
+      options.statesAfterViolation = nil
+      options.counterexamplesPerRule = 64
+    }
     return options
   }
 
   private func bounds(of item: Plan.Item) -> [String] {
-    let limit = flags.options.maxInterrupts ?? item.scenario.maxInterrupts
-    return item.scenario.boundsInWords(maxInterrupts: limit)
+    let scenario = effective(item.scenario)
+    return scenario.boundsInWords(maxInterrupts: scenario.maxInterrupts)
   }
 
   private func unexplored(_ item: Plan.Item, _ verdict: Verdict, _ note: String) -> Outcome {
-    var result = ScenarioResult(
-      scenario: item.scenario, arch: item.image.record.arch, verdict: verdict)
-    result.notes = [note] + item.job.notes
-    result.sources = item.scenario.sourcesInWords
-    result.bounds = bounds(of: item)
-    return Outcome(result: result, image: item.image.record, findings: [])
+    Outcome(
+      unexplored: item.job, scenario: effective(item.scenario), image: item.image.record, verdict,
+      note)
+  }
+}
+
+extension Examination.Outcome {
+  /// Takes over what an earlier, shorter search for the same scenario has found.
+  fileprivate mutating func keep(_ earlier: Examination.Outcome) {
+    for finding in earlier.findings {
+      let fingerprint = finding.counterexample.identity.fingerprint
+      if let same = findings.firstIndex(where: {
+        $0.counterexample.identity.fingerprint == fingerprint
+      }) {
+        findings[same].isNew = findings[same].isNew || finding.isNew
+      } else {
+        findings.append(finding)
+        result.counterexamples.append(finding.counterexample)
+        if result.verdict != .error { result.verdict = .violated }
+      }
+    }
+  }
+
+  /// A scenario of which nothing is known but why.
+  init(
+    unexplored job: JobScenario, scenario: Scenario, image: ImageRecord, _ verdict: Verdict,
+    _ note: String
+  ) {
+    result = ScenarioResult(scenario: scenario, arch: image.arch, verdict: verdict)
+    result.notes = [note] + job.notes
+    result.sources = scenario.sourcesInWords
+    result.bounds = scenario.boundsInWords(maxInterrupts: scenario.maxInterrupts)
+    self.image = image
+    findings = []
+    self.job = job
   }
 }
 
 extension Scenario {
+  /// - Parameter bound: In place of the scenario's own bound on interrupts; nil keeps it,
+  ///   `.some(nil)` is without limit.
+  func with(bound: Int??) -> Scenario {
+    var scenario = self
+    if let bound { scenario.maxInterrupts = bound }
+    return scenario
+  }
+
   /// `timer: line 0, unlimited`.
   var sourcesInWords: [String] {
     sources.map { source in
-      let line = source.line.map { "line \($0)" } ?? "NMI"
       let arrivals = source.arrivals.map { $0 == 1 ? "once" : "\($0) times" } ?? "unlimited"
-      return "\(source.name): \(line), \(arrivals)"
+      return "\(source.name): \(source.kindInWords(cpus: cpus)), \(arrivals)"
     }
   }
 
   func boundsInWords(maxInterrupts: Int?) -> [String] {
     var bounds: [String] = []
+    if cpus > 1 { bounds.append("\(cpus) CPUs, sequentially consistent") }
     if let maxInterrupts { bounds.append("at most \(maxInterrupts) interrupts in all") }
     for range in ignore { bounds.append("\(range.symbol) is not part of the state") }
     return bounds

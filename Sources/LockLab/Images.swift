@@ -25,6 +25,9 @@ struct LoadedImage {
     case .file(let path):
       display = path
       bytes = try readFile(path, limit: 1 << 30)
+    case .bytes(let kept, let origin):
+      display = "image '\(origin)'"
+      bytes = kept
     }
     symbols = ImageSymbols(bytes: bytes)
     do {

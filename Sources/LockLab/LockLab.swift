@@ -37,7 +37,8 @@ struct LockLab: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Check.self, List.self, Query.self, Show.self, Replay.self, Triage.self, Gate.self,
+      Check.self, List.self, Query.self, Show.self, Replay.self, Triage.self, History.self,
+      Diff.self, Gate.self, Merge.self, Export.self, Import.self, Backup.self, Prune.self,
       Rules.self,
     ])
 }

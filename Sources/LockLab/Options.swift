@@ -52,6 +52,19 @@ struct JobOptions: ParsableArguments {
       "With --image: explore from where boot reaches this symbol.", valueName: "symbol"))
   var start: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Only the K-th of N parts of the scenarios, for a matrix of machines.", valueName: "k/n"))
+  var shard: Shard?
+
+  /// Whether scenarios are left out.
+  var isPartial: Bool { shard != nil || !scenario.isEmpty }
+
+  func isChosen(_ name: String) -> Bool {
+    (scenario.isEmpty || scenario.contains { fnmatch($0, name, 0) == 0 })
+      && shard?.contains(name) ?? true
+  }
+
   func validate() throws {
     if image != nil, !jobs.isEmpty {
       throw ValidationError("Give job files or --image, not both.")
@@ -70,7 +83,8 @@ struct ExplorationFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "For the whole run, shared among its scenarios: 90, 30s, 5m, 2h.", valueName: "time"))
+      "For the whole run, shared fairly among its scenarios: 90, 30s, 5m, 2h.",
+      valueName: "time"))
   var timeLimit: TimeSpan?
 
   @Option(

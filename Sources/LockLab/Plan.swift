@@ -12,18 +12,9 @@ struct Plan {
   var items: [Item] = []
 
   init(_ options: JobOptions) throws {
-    let jobs: [Job] =
-      if let image = options.image {
-        [Job.single(image: image, from: options.start)]
-      } else if options.jobs.isEmpty {
-        [try Job.reference()]
-      } else {
-        try options.jobs.map(Job.load)
-      }
-    try Self.checkPatterns(options.scenario, jobs: jobs)
-    for job in jobs {
+    for job in try Self.jobs(options) {
       var loaded: [String: LoadedImage] = [:]
-      for scenario in job.scenarios where Self.isChosen(scenario.scenario.name, options.scenario) {
+      for scenario in job.scenarios {
         let name = scenario.scenario.image
         let image = try loaded[name] ?? LoadedImage(job.images[name]!, name: name)
         loaded[name] = image
@@ -33,8 +24,21 @@ struct Plan {
     }
   }
 
-  private static func isChosen(_ name: String, _ patterns: [String]) -> Bool {
-    patterns.isEmpty || patterns.contains { fnmatch($0, name, 0) == 0 }
+  /// The jobs that are named, with only the scenarios that are chosen.
+  static func jobs(_ options: JobOptions) throws -> [Job] {
+    var jobs: [Job] =
+      if let image = options.image {
+        [Job.single(image: image, from: options.start)]
+      } else if options.jobs.isEmpty {
+        [try Job.reference()]
+      } else {
+        try options.jobs.map(Job.load)
+      }
+    try checkPatterns(options.scenario, jobs: jobs)
+    for index in jobs.indices {
+      jobs[index].scenarios.removeAll { !options.isChosen($0.scenario.name) }
+    }
+    return jobs
   }
 
   /// A pattern that fits nothing is a mistake, not an empty result.

@@ -51,12 +51,31 @@ struct Terminal {
 /// Text from an image or a file, fit for a terminal: control characters, and those that turn the
 /// direction of writing, are shown as escapes and do nothing.
 func printable(_ text: String) -> String {
+  // Most text is plain ASCII, and asking for every character's category takes long.
+  if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
   guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
   var result = ""
   for scalar in text.unicodeScalars {
     if isUnprintable(scalar) {
       let hex = String(scalar.value, radix: 16)
       result += scalar.value < 0x100 ? "\\x" + (hex.count < 2 ? "0" : "") + hex : "\\u{\(hex)}"
+    } else {
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+/// JSON in which what does not belong on a terminal is written as escapes: the same value, another
+/// spelling. In JSON such characters stand in strings only, but for line ends.
+func printableJSON(_ text: String) -> String {
+  guard text.unicodeScalars.contains(where: { $0 != "\n" && isUnprintable($0) }) else {
+    return text
+  }
+  var result = ""
+  for scalar in text.unicodeScalars {
+    if scalar != "\n", isUnprintable(scalar) {
+      for unit in String(scalar).utf16 { result += String(format: "\\u%04x", unit) }
     } else {
       result.unicodeScalars.append(scalar)
     }

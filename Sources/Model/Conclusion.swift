@@ -9,7 +9,7 @@ extension Explorer {
     result.instructions = world.machine.instructions - world.instructionsAtStart
     var candidates: [Candidate] = []
     for (violation, places) in occurrences {
-      if let lock = violation.onlyIfHandlerTakes, world.handlerLocks[lock] == nil { continue }
+      if !world.isConfirmed(violation) { continue }
       candidates.append(Candidate(violation: violation, places: places))
     }
     var judgement = Progress.Judgement()
@@ -19,13 +19,13 @@ extension Explorer {
         "Explored code reads a clock (time-stamp counter, timer or calendar), which stands still here; progress was not judged."
       if cut != nil { notes.append(clock) } else { cut = clock }
     } else if cut == nil && obstacles.isEmpty && contextIndex.count <= 8 {
-      judgement = Progress.judge(graph, contexts: contextIndex.count)
+      judgement = Progress.judge(graph, contexts: contextIndex.count, cpus: world.cpuCount)
     } else if cut == nil && obstacles.isEmpty {
       notes.append("More than 8 user contexts: progress was not judged.")
       cut = "Progress was not judged."
-      judgement = Progress.deadEnds(graph)
+      judgement = Progress.deadEnds(graph, cpus: world.cpuCount)
     } else {
-      judgement = Progress.deadEnds(graph)
+      judgement = Progress.deadEnds(graph, cpus: world.cpuCount)
     }
     if !candidates.isEmpty || !judgement.findings.isEmpty {
       result.counterexamples = counterexamples(candidates, judgement)
@@ -43,6 +43,7 @@ extension Explorer {
     noteStacks()
     for failure in internalErrors { notes.append(failure) }
     result.notes = notes
+    result.openEnds = openEnds(candidates, judgement)
     result.peakMemoryBytes = max(peakBytes, table.bytes + graph.bytes)
     if !result.counterexamples.isEmpty {
       result.verdict = .violated
@@ -52,6 +53,29 @@ extension Explorer {
       result.verdict = .inconclusive
     }
     return result
+  }
+
+  /// Why what this search did not find could be there all the same.
+  private func openEnds(_ candidates: [Candidate], _ judgement: Progress.Judgement) -> [String] {
+    var ends: [String] = []
+    if let cut { ends.append(cut) }
+    ends += obstacles.keys.sorted().map { "\($0)." }
+    if judgement.undecidedByBound > 0 {
+      ends.append("What hangs within the bound on interrupts was not decided.")
+    }
+    if stackDoubt { ends.append("The depth of a stack was not decided.") }
+    if isCapped {
+      ends.append("More counterexamples were found than are kept of a rule.")
+    }
+    // A triple fault and a failed assertion end the kernel itself; elsewhere it would have gone on.
+    let ended = Set(candidates.filter(\.violation.endsPath).map(\.violation.rule))
+      .subtracting([TripleFault.name, AssertionFailed.name])
+    if !ended.isEmpty {
+      ends.append(
+        "\(ScenarioResult.beyondABrokenRule) (\(ended.sorted().joined(separator: ", ")))."
+      )
+    }
+    return ends + internalErrors
   }
 
   struct Candidate {
@@ -66,7 +90,8 @@ extension Explorer {
     func cost(_ o: Occurrence) -> UInt64 {
       let c = paths.cost[o.state]
       if o.state == Explorer.sink { return 0 }
-      return c == ShortestPaths.unreachable ? c : c + (o.choice == 0 ? 1 : 1 << 32 | 1)
+      return c == ShortestPaths.unreachable
+        ? c : c + (Choice.isInjection(o.choice) ? 1 << 32 | 1 : 1)
     }
     var kept: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
     func keep(_ c: Counterexample, _ cost: UInt64) {
@@ -89,9 +114,11 @@ extension Explorer {
           < (b.0, b.1.violation.rule, b.1.violation.sites.description)
       }
     for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
+      if let isWanted, !isWanted(candidate.violation) { continue }
       let identity = world.identity(of: candidate.violation)
       if seen.contains(identity) { continue }
       if perRule[candidate.violation.rule, default: 0] >= options.counterexamplesPerRule {
+        isCapped = true
         continue
       }
       let choices =
@@ -109,7 +136,10 @@ extension Explorer {
       .sorted { (paths.cost[$0.state], $0.state) < (paths.cost[$1.state], $1.state) }
     var signatures: Set<String> = []
     for finding in failing {
-      if examined[finding.failure, default: 0] >= 24 { continue }
+      if examined[finding.failure, default: 0] >= 3 * options.counterexamplesPerRule {
+        isCapped = true
+        continue
+      }
       let key = signature(finding, paths)
       if !signatures.insert(key).inserted { continue }
       examined[finding.failure, default: 0] += 1
@@ -126,9 +156,19 @@ extension Explorer {
   /// What keeps two failing states apart before they are replayed: where the CPU is.
   private func signature(_ finding: Progress.Finding, _ paths: ShortestPaths) -> String {
     guard walk(paths.choices(to: finding.state)) != nil else { return "\(finding.failure)" }
+    if let cpu = finding.failure.cpu { world.turn(to: cpu) }
     let calls = pendingCallSites().map { world.function($0) }.joined(separator: ",")
     let entries = world.activationsOnStrand().map { String($0.vector) }.joined(separator: ",")
-    return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries)"
+    return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries) \(heldLocks())"
+  }
+
+  /// The known locks that are held, each with the function that took it.
+  private func heldLocks() -> String {
+    let t = Ghost.Layout.held
+    return (0..<world.ghost.count(t)).map { row in
+      let held = HeldLock(ghost: world.ghost, row: row)
+      return "\(world.lockName(held.address)):\(world.function(held.site))"
+    }.joined(separator: ",")
   }
 
   /// Return addresses of lock operations in flight.
@@ -150,7 +190,13 @@ extension Explorer {
   private func describeEnvironment(_ result: inout ScenarioResult) {
     result.sources = scenario.sources.map { s in
       let times = s.arrivals.map { "\($0) times" } ?? "without limit"
-      return "\(s.name) (\(s.nmi ? "NMI" : "line \(s.line ?? -1)")) \(times)"
+      return "\(s.name) (\(s.kindInWords(cpus: scenario.cpus))) \(times)"
+    }
+    if scenario.cpus > 1 {
+      result.bounds.append("\(scenario.cpus) CPUs, sequentially consistent")
+      notes.append(
+        "\(scenario.cpus) CPUs, sequentially consistent: a store is seen by all of them at once, and an "
+          + "interprocessor interrupt arrives at once.")
     }
     if let n = scenario.maxInterrupts {
       result.bounds.append("at most \(n) interrupts in all")

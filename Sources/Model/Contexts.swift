@@ -10,7 +10,7 @@ extension World {
   func handleEvent() -> Bool {
     let event = machine.event
     switch event.kind {
-    case .interrupt, .nmi, .exception, .software: entered(event)
+    case .interrupt, .nmi, .exception, .software, .machineCheck: entered(event)
     case .return: returned(event)
     case .stack: stackLoaded(event)
     case .interruptFlag:
@@ -23,9 +23,29 @@ extension World {
       var h = Happening(.segment, rip: event.rip)
       h.event = event
       happen(h)
-    case .none, .input, .output: break
+    case .output, .device: deviceWritten(event)
+    case .none, .input: break
     }
     return !endsNow
+  }
+
+  /// A device was written to: an end of interrupt, or another CPU that is started anew.
+  private func deviceWritten(_ event: Event) {
+    if let ended = machine.lastEndOfInterrupt {
+      machine.lastEndOfInterrupt = nil
+      var h = Happening(.endOfInterrupt, rip: event.rip)
+      h.event = event
+      h.ended = ended
+      happen(h)
+    }
+    guard cpuCount > 1 else { return }
+    for other in machine.cpus.indices
+    where machine.isWaitingForStartUp(cpu: other)
+      && ghost[Ghost.Layout.strand + other] >> 62 != 1
+    {
+      ghost[Ghost.Layout.strand + other] = World.startStrandBit | UInt64(other)
+      ghost[Ghost.Layout.pending + other] = 0
+    }
   }
 
   /// Takes up an interrupt that was delivered outside a run.
@@ -53,7 +73,7 @@ extension World {
       // What was overwritten before is so again, which its return will note.
       forgetClobbered()
     }
-    let asynchronous = event.kind == .interrupt || event.kind == .nmi
+    let asynchronous = Activation.isAsynchronous(event.kind)
     if asynchronous && fuses { noteVictimUse(event.vector) }
     let activation = Activation(
       frame: frame, vector: event.vector, kind: event.kind, fromCPL: event.oldCPL,
@@ -65,7 +85,7 @@ extension World {
     h.activation = activation
     h.event = event
     happen(h)
-    forgetActivations { $0.frame < top && $0.frame >= event.newSP }
+    forgetActivations { !$0.hasNoFrame && $0.frame < top && $0.frame >= event.newSP }
     if event.oldCPL == 3 { forgetActivations { $0.strand == top } }
     keep(activation)
   }
@@ -137,9 +157,8 @@ extension World {
   }
 
   private func returned(_ event: Event) {
-    let t = Ghost.Layout.activations
     let popsFrame = event.vector < Event.systemCall
-    let row = popsFrame ? ghost.row(t, key: event.oldSP) : outermostEntry()
+    let row = popsFrame ? frameRow(event.oldSP) : outermostEntry()
     let activation = row.map { Activation(ghost: ghost, row: $0) }
     if event.newCPL == 3 {
       endStretchOfLeftStack(at: event.oldSP + (popsFrame ? 5 * slot : 0))
@@ -151,13 +170,24 @@ extension World {
     happen(h)
     if let activation {
       if event.newCPL != 3 { resume(activation, event) }
-      forgetActivations { $0.strand == activation.strand && $0.frame <= activation.frame }
+      forgetActivations {
+        $0.strand == activation.strand && $0.frame <= activation.frame
+          && (event.newCPL == 3 || !$0.hasNoFrame)
+      }
     } else if event.newCPL == 3 {
       // A system call may end with an IRET whose frame the kernel has made.
       let s = strand
       forgetActivations { $0.strand == s && $0.hasNoFrame }
     }
     if event.newCPL == 3 { strand = userStrand() }
+  }
+
+  /// Row of the entry whose frame is at an address. A system call that pushed none can be taken to have
+  /// one there.
+  private func frameRow(_ address: UInt64) -> Int? {
+    let t = Ghost.Layout.activations
+    let rows = (0..<ghost.count(t)).filter { ghost.field(t, $0, 0) == address }
+    return rows.first { !Activation(ghost: ghost, row: $0).hasNoFrame } ?? rows.first
   }
 
   /// Row of the outermost entry from user code on the present strand.
@@ -212,6 +242,8 @@ extension World {
   private func suspend(at sp: UInt64) {
     let t = Ghost.Layout.suspended
     if let old = ghost.row(t, key: sp) { ghost.remove(t, row: old) }
+    // Nobody comes back to the stack on which a CPU was started.
+    if strand >> 62 == 1 { return }
     if ghost.insertSorted(t, [sp, strand]) == nil {
       obstacle = "more suspended stacks than the checker keeps"
     }
@@ -236,9 +268,9 @@ extension World {
     let new = event.newSP
     let old = strand
     forgetActivations { $0.strand == old || $0.strand == new }
-    if let row = ghost.row(Ghost.Layout.suspended, key: new) {
-      ghost.remove(Ghost.Layout.suspended, row: row)
-    }
+    // The lowest address of one stack can be the top of the next: only its own is left behind.
+    let s = Ghost.Layout.suspended
+    if let row = ghost.row(s, key: new), ghost.field(s, row, 1) == new { ghost.remove(s, row: row) }
     strand = new
     machine.observation.lowestSP = new
     if var entry {
@@ -348,6 +380,7 @@ extension World {
       happen(Happening(.foreignGS, rip: machine.observation.foreignGSUse))
       machine.observation.foreignGSUse = 0
     }
+    defer { machine.observation.clobberedRead = 0 }
     let t = Ghost.Layout.clobbered
     if ghost.count(t) == 0 { return !endsNow }
     let s = strand
@@ -358,7 +391,6 @@ extension World {
       if machine.observation.clobberedRead != 0 {
         var h = Happening(.clobberedRead, rip: machine.observation.clobberedRead)
         h.event.rip = ghost.field(t, row, 3)
-        machine.observation.clobberedRead = 0
         happen(h)
       }
       let left = UInt64(machine.observation.clobberedSlots)
@@ -502,6 +534,7 @@ extension World {
     }
     let enabled = cpu.interruptsEnabled
     var h = Happening(kind == .release ? .releasing : .acquiring, rip: rip)
+    h.tries = kind == .tryAcquire
     h.lock = lock
     h.discipline = discipline
     h.interruptsBefore = enabled
@@ -590,7 +623,7 @@ extension World {
     h.flagsInterrupts = returned
     h.held = held
     happen(h)
-    if !ghost.append(Ghost.Layout.held, held.record) {
+    if !ghost.insertHeld(held) {
       obstacle = "more locks held than the checker keeps"
     }
   }

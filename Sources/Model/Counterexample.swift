@@ -41,19 +41,30 @@ public struct Counterexample: Codable, Sendable, Equatable {
     public var lockClasses: [String]
     public var functions: [String]
 
-    public static let currentVersion = 1
+    /// 2: lock classes are variables, without offsets; functions have no compiler's additions.
+    public static let currentVersion = 2
 
+    /// An identity of the present version; names can be those that an earlier version kept.
     public init(rule: String, lockClasses: [String], functions: [String]) {
       version = Identity.currentVersion
       self.rule = rule
-      self.lockClasses = lockClasses
-      self.functions = functions
+      self.lockClasses = lockClasses.map(IdentityNames.lockClass)
+      self.functions = functions.map(IdentityNames.function)
     }
 
     /// The text that is hashed, and that a baseline file shows.
     public var text: String {
       "v\(version) \(rule) locks=\(lockClasses.joined(separator: ","))"
         + " functions=\(functions.joined(separator: ","))"
+    }
+
+    /// Whether both stand for one defect, whichever version of the algorithm made them.
+    public func isSameDefect(as other: Identity) -> Bool {
+      func present(_ identity: Identity) -> Identity {
+        Identity(
+          rule: identity.rule, lockClasses: identity.lockClasses, functions: identity.functions)
+      }
+      return present(self) == present(other)
     }
 
     /// 128 bits of FNV-1a over `text`, in hexadecimal.

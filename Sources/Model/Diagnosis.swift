@@ -14,11 +14,12 @@ struct Diagnosis {
     var waiters: [String] = []
   }
 
-  private var names: Names { Names(world: world) }
+  var names: Names { Names(world: world) }
 
   func diagnose() -> Result {
+    if let cpu = failure.cpu { world.turn(to: cpu) }
     switch failure {
-    case .spinning, .busy, .interruptsOff: return running()
+    case .spinning, .busy, .interruptsOff: return world.cpuCount > 1 ? together() : running()
     case .halted: return halted()
     case .contexts(let mask): return asleep(mask)
     }
@@ -26,7 +27,7 @@ struct Diagnosis {
 
   // MARK: A loop
 
-  private func running() -> Result {
+  func running() -> Result {
     let rip = world.cpu.rip
     if world.cpu.cpl == 3 {
       return Result(
@@ -72,10 +73,10 @@ struct Diagnosis {
     let wait = waitSite()
     let mine = world.activationsOnStrand().first { $0.isAsynchronous }
     if let mine, writer.strand == strand || writer.strand == interruptedStrand(mine) {
-      let rule = mine.kind == .nmi ? "deadlock-on-nmi" : "deadlock-on-interrupt"
+      let rule = mine.kind == .interrupt ? "deadlock-on-interrupt" : "deadlock-on-nmi"
       var title =
         "\(names.vector(mine.vector, kind: mine.kind)), arriving at \(names.site(mine.interruptedIP)), waits for \(names.lock(lock)) at \(names.site(wait)), held by the code it interrupted since \(names.site(takenAt))"
-      if mine.kind != .nmi,
+      if mine.kind == .interrupt,
         let on = enabledAt[Trace.Level(strand: strand, depth: depth - 1)]
       {
         title += ", with IF=1 since \(names.site(on))"
@@ -99,12 +100,12 @@ struct Diagnosis {
     return world.ghost.row(t, key: a.interruptedSP).map { world.ghost.field(t, $0, 1) }
   }
 
-  private func isStackless(_ access: Access) -> Bool {
+  func isStackless(_ access: Access) -> Bool {
     !world.stacks.contains { $0.low <= access.linear && access.linear < $0.high }
   }
 
   /// Where the wait is: the call site of the lock operation in flight, if it is a known one.
-  private func waitSite() -> UInt64 {
+  func waitSite() -> UInt64 {
     let t = Ghost.Layout.calls
     let strand = world.strand
     for row in 0..<world.ghost.count(t) where world.ghost.field(t, row, 4) == strand {
@@ -114,7 +115,7 @@ struct Diagnosis {
   }
 
   /// Return address of an acquire of this lock that has the lock and has not come back yet.
-  private func callSite(of lock: UInt64, by strand: UInt64) -> UInt64? {
+  func callSite(of lock: UInt64, by strand: UInt64) -> UInt64? {
     let t = Ghost.Layout.calls
     for row in (0..<world.ghost.count(t)).reversed()
     where world.ghost.field(t, row, 2) == lock && world.ghost.field(t, row, 4) == strand {
@@ -123,14 +124,14 @@ struct Diagnosis {
     return nil
   }
 
-  private func heldLocks() -> [HeldLock] {
+  func heldLocks() -> [HeldLock] {
     let t = Ghost.Layout.held
     return (0..<world.ghost.count(t)).map { HeldLock(ghost: world.ghost, row: $0) }
   }
 
   /// What the loop reads, found by running it for a while; `changed` tells whether it is more than
   /// waiting.
-  private func awaitedBytes() -> (addresses: [Access], changed: Bool) {
+  func awaitedBytes() -> (addresses: [Access], changed: Bool) {
     world.tracer = nil
     world.machine.observation.logAccesses = true
     world.machine.observation.accesses.removeAll()
@@ -163,6 +164,11 @@ struct Diagnosis {
   // MARK: Halted
 
   private func halted() -> Result {
+    if let cpu = world.machine.cpus.indices.first(where: {
+      world.machine.isHalted(cpu: $0) && !world.machine.cpus[$0].interruptsEnabled
+    }) {
+      world.turn(to: cpu)
+    }
     let rip = world.cpu.rip
     return Result(
       identity: identity("interrupts-lost", [], [rip]),
@@ -213,7 +219,7 @@ struct Diagnosis {
     return found.count > 1 ? found[1] : found.first
   }
 
-  private func identity(
+  func identity(
     _ rule: String, _ locks: [UInt64], _ sites: [UInt64]
   ) -> Counterexample.Identity {
     Counterexample.Identity(

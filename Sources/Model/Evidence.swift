@@ -5,17 +5,21 @@ extension Explorer {
   /// - Returns: the schedule in instructions, or nil when the way could not be followed.
   func walk(_ choices: [Int], until wanted: Violation? = nil) -> Schedule? {
     restoreBase()
-    var schedule = Schedule()
+    var schedule = prefix
     var before = world.machine.instructions
     world.stopAt = wanted
     defer { world.stopAt = nil }
     func append(raise: Int?) {
       let n = Int(world.machine.instructions - before)
       before = world.machine.instructions
-      if raise == nil, let last = schedule.steps.indices.last {
-        schedule.steps[last].instructions += n
+      if raise != nil && world.cpuCount > 1 {
+        // A raise stands alone: the step behind it says which CPU takes it.
+        schedule.steps.append(.init(cpu: world.cpuIndex, raise: raise, instructions: 0))
+        if world.isLatched { return }
+        schedule.append(cpu: world.cpuIndex, raise: nil, instructions: n, joins: false)
       } else {
-        schedule.steps.append(Schedule.Step(raise: raise, instructions: n))
+        schedule.append(
+          cpu: world.cpuIndex, raise: raise, instructions: n, joins: world.cpuCount == 1)
       }
     }
     func isWanted() -> Bool {
@@ -31,7 +35,7 @@ extension Explorer {
       default: return nil
       }
       outcome = world.advance(choice)
-      append(raise: choice == 0 ? nil : choice - 1)
+      append(raise: Choice.source(choice))
       if isWanted() { return schedule }
     }
     return wanted == nil ? schedule : nil
@@ -75,22 +79,21 @@ extension Explorer {
     return prove(c, failure: failure)
   }
 
-  /// Goes on without interrupts until the CPU idles or does nothing new, so that the evidence shows
-  /// the situation at rest.
+  /// Goes on without interrupts, each CPU in turn, until all idle or do nothing new, so that the
+  /// evidence shows the situation at rest.
   private func followToRest(_ schedule: inout Schedule) {
     var seen: Set<Fingerprint> = []
-    for _ in 0..<2000 {
-      let before = world.machine.instructions
-      if world.cpu[CPU.Word.activity] == CPU.Activity.halted { break }
-      let outcome = world.advance(0)
-      let n = Int(world.machine.instructions - before)
-      guard case .choices(let mask) = outcome else { break }
-      if schedule.steps.isEmpty {
-        schedule.steps.append(Schedule.Step(raise: nil, instructions: n))
-      } else {
-        schedule.steps[schedule.steps.count - 1].instructions += n
+    rounds: for _ in 0..<2000 {
+      var ran = false
+      for cpu in world.machine.cpus.indices where world.machine.canRun(cpu: cpu) {
+        let before = world.machine.instructions
+        let outcome = world.advance(Choice.goOn(cpu))
+        let n = Int(world.machine.instructions - before)
+        guard case .choices = outcome else { break rounds }
+        schedule.append(cpu: cpu, raise: nil, instructions: n, joins: world.cpuCount == 1)
+        ran = true
       }
-      if mask & 1 == 0 || !seen.insert(world.key()).inserted { break }
+      if !ran || !seen.insert(world.key()).inserted { break }
     }
   }
 
@@ -99,6 +102,8 @@ extension Explorer {
     do {
       let fresh = try makeWorld([])
       fresh.handlerLocks = world.handlerLocks
+      fresh.lockOrder = world.lockOrder
+      fresh.synchronisation = world.synchronisation
       let trace = Trace(world: fresh)
       var complete = trace.follow(c, failure: failure)
       complete.rule = complete.identity.rule
@@ -115,6 +120,20 @@ extension Explorer {
     } catch {
       internalErrors.append("A fresh machine could not be made for a replay: \(error)")
       return nil
+    }
+  }
+}
+
+extension Schedule {
+  /// Appends instructions of a CPU, to the last step if they can be its continuation.
+  /// - Parameter joins: whether they can also follow what the last step raises.
+  mutating func append(cpu: Int, raise: Int?, instructions: Int, joins: Bool) {
+    if raise == nil, let last = steps.indices.last, steps[last].cpu == cpu,
+      joins || steps[last].raise == nil
+    {
+      steps[last].instructions += instructions
+    } else {
+      steps.append(Step(cpu: cpu, raise: raise, instructions: instructions))
     }
   }
 }

@@ -9,8 +9,8 @@ public struct ExplorationOptions: Sendable {
   /// Overrides the scenario's own bound: nil keeps it, `.some(nil)` is unlimited.
   public var maxInterrupts: Int??
   /// A search goes on after the first broken rule until it has found four times as many states and
-  /// this many more.
-  public var statesAfterViolation = 400_000
+  /// this many more. Nil: to the last state.
+  public var statesAfterViolation: Int? = 400_000
   /// Counterexamples kept for each rule.
   public var counterexamplesPerRule = 8
   /// Threads that explore.

@@ -28,6 +28,12 @@ public final class Explorer {
   package var observeState: ((Machine) -> Void)?
   /// Failures of ours, in words: a counterexample that does not replay.
   var internalErrors: [String] = []
+  /// The way from the start to where this search begins.
+  var prefix = Schedule()
+  /// Look for evidence of these violations only; nil: of all. Rules on progress are always looked into.
+  var isWanted: ((Violation) -> Bool)?
+  /// More was found than is kept, or looked at.
+  var isCapped = false
   /// Makes another world like this one, with a machine of its own.
   let makeWorld: (Set<Reduction>) throws -> World
 
@@ -70,6 +76,7 @@ public final class Explorer {
   }
 
   deinit {
+    snapshot.deallocate()
     table.deallocate()
     graph.deallocate()
     current.deallocate()
@@ -137,6 +144,25 @@ public final class Explorer {
       if cut != nil || complete { break }
       pass += 1
     }
+    if learned && !occurrences.isEmpty { findAgain() }
+  }
+
+  /// The search was cut short in a pass that had learned something: its steps end elsewhere now, and
+  /// what it found cannot be walked again. Finds it in a pass that learns nothing, for as long as that
+  /// takes about as many states.
+  private func findAgain() {
+    let reason = cut
+    let enough = table.count * 4 + 10_000
+    for _ in 0..<8 where learned {
+      pass += 1
+      cut = nil
+      _ = searchOnce { table.count < enough && (learned || occurrences.isEmpty) }
+    }
+    if learned {
+      occurrences.removeAll()
+      notes.append("A rule was found broken just before the search ended; run it for longer.")
+    }
+    cut = reason
   }
 
   private func updateProgress() {
@@ -188,13 +214,13 @@ public final class Explorer {
   /// many more states than a right one.
   private var enoughBroken: Bool {
     let certain = occurrences.keys.contains { v in
-      v.onlyIfHandlerTakes.map { world.handlerLocks[$0] != nil } ?? true
+      v.unlessSynchronised == nil && world.isConfirmed(v)
     }
     guard certain else { return false }
     if firstBrokenAt == nil { firstBrokenAt = table.count }
-    guard table.count > 4 * (firstBrokenAt ?? 0) + options.statesAfterViolation else {
-      return false
-    }
+    guard let more = options.statesAfterViolation,
+      table.count > 4 * (firstBrokenAt ?? 0) + more
+    else { return false }
     cut =
       "The search ended \(table.count - (firstBrokenAt ?? 0)) states after the first broken rule; others may be broken too."
     return true
@@ -202,7 +228,8 @@ public final class Explorer {
 
   private var firstLearnedAt: Int?
 
-  private var learned: Bool {
+  /// Whether this pass came upon something that another must begin with.
+  var learned: Bool {
     world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
   }
 
@@ -266,7 +293,7 @@ public final class Explorer {
     for (cpu, words) in zip(world.machine.cpus, baseCPUs) {
       for i in 0..<CPU.wordCount { cpu.words[i] = words[i] }
     }
-    world.machine.observation.lowestSP = world.cpu.rsp
+    world.turn(to: 0)
   }
 
   /// The state to be expanded next, in place; nil when none waits.
@@ -284,19 +311,24 @@ public final class Explorer {
     world.memory.clearJournal()
     snapshot.take(world.machine)
     let cpuKey = world.reuses ? world.cpuKey() : Fingerprint()
-    var targets: [Int] = []
-    // Going on comes last: the state that it leads to is then expanded where it is.
-    var rest = choices & ~1
-    while rest != 0 {
-      let choice = rest.trailingZeroBitCount
-      rest &= rest - 1
-      targets.append(take(choice, cpuKey, from: id, injected: layer))
-      if rest != 0 || choices & 1 != 0 { snapshot.putBack(world.machine) }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { targets in
+      let goesOn = choices & 1 != 0
+      let count = choices.nonzeroBitCount
+      // Going on comes last: the state that it leads to is then expanded where it is.
+      var rest = choices & ~1
+      var at = goesOn ? 1 : 0
+      while rest != 0 {
+        let choice = rest.trailingZeroBitCount
+        rest &= rest - 1
+        targets[at] = take(choice, cpuKey, from: id, injected: layer)
+        at += 1
+        if rest != 0 || goesOn { snapshot.putBack(world.machine) }
+      }
+      if goesOn { targets[0] = take(0, cpuKey, from: id, injected: layer) }
+      graph.addEdges(
+        from: id, choices: choices,
+        targets: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(targets)[..<count]))
     }
-    if choices & 1 != 0 {
-      targets.insert(take(0, cpuKey, from: id, injected: layer), at: 0)
-    }
-    graph.addEdges(from: id, choices: choices, targets: targets)
   }
 
   private func take(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
@@ -313,7 +345,8 @@ public final class Explorer {
     }
     if let done = runs.repeatStep(choice, cpuKey, machine) {
       machine.observation.lowestSP = world.cpu.rsp
-      return enter(choices: done.choices, cpuKey: done.cpuKey, later: choice != 0)
+      return enter(
+        choices: done.choices, cpuKey: done.cpuKey, after: choice)
     }
     let learned = learnedCount
     runs.begin(machine)
@@ -338,12 +371,16 @@ public final class Explorer {
   /// Takes up the outcome of a step: violations, and the state that it led to.
   /// - Returns: the number of the state.
   private func settle(_ outcome: Outcome, from state: Int, choice: Int, injected: Int) -> Int {
-    let layer = injected + (choice == 0 ? 0 : 1)
+    let layer = injected + (Choice.isInjection(choice) ? 1 : 0)
     for v in world.violations {
       let o = Occurrence(state: state, choice: choice, injected: layer)
       if let known = occurrences[v] {
-        // Later layers cannot be shorter.
-        if known[0].injected == layer && known.count < 1024 { occurrences[v]!.append(o) }
+        // Those with more injected events cannot be shorter.
+        if layer < known[0].injected {
+          occurrences[v] = [o]
+        } else if known[0].injected == layer && known.count < 1024 {
+          occurrences[v]!.append(o)
+        }
       } else {
         occurrences[v] = [o]
       }
@@ -355,7 +392,8 @@ public final class Explorer {
     switch outcome {
     case .ended, .obstacle: return Explorer.sink
     case .choices(let mask):
-      return enter(choices: mask, cpuKey: world.cpuKey(), later: choice != 0)
+      return enter(
+        choices: mask, cpuKey: world.cpuKey(), after: choice)
     case .terminal(let terminal):
       var key = world.key()
       key.low &+= 0x5851_F42D_4C95_7F2D &* (UInt64(terminal.rawValue) + 1)
@@ -375,12 +413,19 @@ public final class Explorer {
   }
 
   /// Enters the present state, at which there are choices.
-  private func enter(choices: UInt32, cpuKey: Fingerprint, later: Bool) -> Int {
+  private func enter(choices: UInt32, cpuKey: Fingerprint, after choice: Int) -> Int {
     let (id, isNew) = table.insert(world.key(cpus: cpuKey))
     if isNew {
       observeState?(world.machine)
       graph.add(stateInfo())
-      if later { save(id, choices: choices) } else { inPlace = (id, choices) }
+      if Choice.isInjection(choice) {
+        save(id, choices: choices, in: &next)
+      } else if choice == 0 {
+        // The last one to be taken: see `expand`.
+        inPlace = (id, choices)
+      } else {
+        save(id, choices: choices, in: &current)
+      }
     }
     return id
   }
@@ -390,20 +435,20 @@ public final class Explorer {
     return false
   }
 
-  /// Puts the present state into the next layer.
-  private func save(_ id: Int, choices: UInt32) {
+  /// Puts the present state into a queue: that of the next layer, or that of this one.
+  private func save(_ id: Int, choices: UInt32, in queue: inout StateQueue) {
     scratch.removeAll(keepingCapacity: true)
     world.memory.difference(into: &scratch)
-    for (c, cpu) in world.machine.cpus.enumerated() {
+    for c in 0..<baseCPUs.count {
+      let words = world.machine.cpus[c].words
       baseCPUs[c].withUnsafeBufferPointer { base in
-        for i in 0..<CPU.wordCount where cpu.words[i] != base[i] {
+        for i in 0..<CPU.wordCount where words[i] != base[i] {
           scratch.append(
-            DifferingWord(
-              number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: cpu.words[i]))
+            DifferingWord(number: Explorer.cpuWords | UInt32(c) << 8 | UInt32(i), value: words[i]))
         }
       }
     }
-    next.append(
+    queue.append(
       StateQueue.Header(id: id, choices: choices, fingerprint: world.memory.fingerprint), scratch)
   }
 
@@ -431,12 +476,18 @@ public final class Explorer {
   }
 
   /// What the graph keeps of the present state.
-  private func stateInfo() -> UInt16 {
-    var flags: UInt16 = 0
-    let cpu = world.cpu
-    let halted = cpu[CPU.Word.activity] == CPU.Activity.halted
-    if cpu.cpl == 3 || (halted && cpu.interruptsEnabled) { flags |= StateGraph.Info.userOrIdle }
-    if cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn }
+  private func stateInfo() -> StateGraph.Flags {
+    var flags: StateGraph.Flags = 0
+    for (index, cpu) in world.machine.cpus.enumerated() {
+      let activity = cpu[CPU.Word.activity]
+      // Nobody waits for a CPU that was not started.
+      let isAbsent = activity == CPU.Activity.waitForSIPI
+      let halted = activity == CPU.Activity.halted
+      if isAbsent || cpu.cpl == 3 || (halted && cpu.interruptsEnabled) {
+        flags |= StateGraph.Info.userOrIdle(index)
+      }
+      if isAbsent || cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn(index) }
+    }
     if world.isBlockedByBound() { flags |= StateGraph.Info.bounded }
     let t = Ghost.Layout.activations
     for row in 0..<world.ghost.count(t) {
@@ -447,7 +498,7 @@ public final class Explorer {
       let top = world.ghost.field(t, row, 0) + 5 * world.slot
       let index = contextIndex.firstIndex(of: top) ?? contextIndex.count
       if index == contextIndex.count { contextIndex.append(top) }
-      if index < 8 { flags |= 1 << UInt16(StateGraph.Info.contextShift + index) }
+      if index < 8 { flags |= 1 << StateGraph.Flags(StateGraph.Info.contextShift + index) }
     }
     return flags
   }
@@ -455,17 +506,21 @@ public final class Explorer {
 
 /// What must be put back to take another choice in the same state.
 struct Snapshot {
-  private var words: [UInt64]
+  private let words: UnsafeMutablePointer<UInt64>
+  private let cpus: [CPU]
   private var journal = 0
   private var fingerprint = Fingerprint()
 
   init(_ machine: Machine) {
-    words = Array(repeating: 0, count: CPU.wordCount * machine.cpus.count)
+    cpus = machine.cpus
+    words = .allocate(capacity: CPU.wordCount * cpus.count)
   }
 
+  func deallocate() { words.deallocate() }
+
   mutating func take(_ machine: Machine) {
-    for (c, cpu) in machine.cpus.enumerated() {
-      for i in 0..<CPU.wordCount { words[c * CPU.wordCount + i] = cpu.words[i] }
+    for c in 0..<cpus.count {
+      (words + c * CPU.wordCount).update(from: cpus[c].words, count: CPU.wordCount)
     }
     journal = machine.memory.journalCount
     fingerprint = machine.memory.fingerprint
@@ -474,9 +529,9 @@ struct Snapshot {
   func putBack(_ machine: Machine) {
     machine.memory.undo(to: journal)
     machine.memory.fingerprint = fingerprint
-    for (c, cpu) in machine.cpus.enumerated() {
-      for i in 0..<CPU.wordCount { cpu.words[i] = words[c * CPU.wordCount + i] }
+    for c in 0..<cpus.count {
+      cpus[c].words.update(from: words + c * CPU.wordCount, count: CPU.wordCount)
     }
-    machine.observation.lowestSP = machine.cpus[0].rsp
+    machine.observation.lowestSP = cpus[0].rsp
   }
 }

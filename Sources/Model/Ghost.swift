@@ -49,6 +49,8 @@ struct Ghost {
     static let suspended = Table(count: 200, first: 201, width: 2, capacity: 24)
     static let held = Table(count: 250, first: 251, width: 4, capacity: 16)
     static let calls = Table(count: 320, first: 321, width: 5, capacity: 16)
+    /// What each CPU is about to access: see `PendingAccess`; 8 words.
+    static let pending = 408
     /// The kernel's GS base on each CPU, and whether it was seen to use SWAPGS; 8 words each.
     static let kernelGS = 416
     static let swapsGS = 424
@@ -91,6 +93,18 @@ struct Ghost {
     let n = count(table)
     guard n < table.capacity else { return false }
     insert(table, record, at: n)
+    return true
+  }
+
+  /// Inserts a record of a lock after those of the same CPU: in which order CPUs took theirs means
+  /// nothing.
+  func insertHeld(_ lock: HeldLock) -> Bool {
+    let t = Layout.held
+    let n = count(t)
+    guard n < t.capacity else { return false }
+    var row = n
+    while row > 0 && HeldLock(ghost: self, row: row - 1).cpu > lock.cpu { row -= 1 }
+    insert(t, lock.record, at: row)
     return true
   }
 
@@ -146,12 +160,18 @@ struct Activation {
   /// By SYSCALL or SYSENTER, which push no frame: `frame` is where one would be.
   var hasNoFrame: Bool { vector >= Event.systemCall }
 
-  var isAsynchronous: Bool { kind == .interrupt || kind == .nmi }
+  var isAsynchronous: Bool { Activation.isAsynchronous(kind) }
+
+  /// Whether an entry comes at a moment that the code which it finds does not choose.
+  static func isAsynchronous(_ kind: Event.Kind) -> Bool {
+    kind == .interrupt || kind == .nmi || kind == .machineCheck
+  }
 
   /// The same, of a record's second word.
   @inline(__always) static func isAsynchronous(packed: UInt64) -> Bool {
     let kind = UInt8(truncatingIfNeeded: packed >> 16)
     return kind == Event.Kind.interrupt.rawValue || kind == Event.Kind.nmi.rawValue
+      || kind == Event.Kind.machineCheck.rawValue
   }
 
   var record: [UInt64] {

@@ -34,6 +34,10 @@ struct Happening {
     case panic
     case segment
     case shutdown
+    /// A CPU stands before an instruction that touches what others touch too; `access`.
+    case aboutToAccess
+    /// The interrupt controller, or a local APIC, was told of an end of interrupt.
+    case endOfInterrupt
     /// A run of instructions on one stack is over; `lowestSP` says how deep it went.
     case depth
   }
@@ -54,6 +58,10 @@ struct Happening {
   var interruptsBefore = false
   var event = Event()
   var lowestSP: UInt64 = 0
+  var access: PendingAccess?
+  var ended: EndOfInterrupt?
+  /// An acquire that may give up.
+  var tries = false
   /// Highest address of the stretch of stack whose depth is judged.
   var stretchTop: UInt64 = 0
 
@@ -75,6 +83,8 @@ struct Violation: Hashable {
   var endsPath = false
   /// Report only if this lock turns out to be taken by a handler.
   var onlyIfHandlerTakes: UInt64?
+  /// Do not report if this word (physical address / 4) turns out to synchronise contexts.
+  var unlessSynchronised: UInt64?
   /// Further numbers for the title.
   var details: [UInt64] = []
   /// How many of the sites make the defect what it is; the others are where it showed.
@@ -84,7 +94,8 @@ struct Violation: Hashable {
 
   init(
     _ rule: String, sites: [UInt64], locks: [UInt64] = [], endsPath: Bool = false,
-    onlyIfHandlerTakes: UInt64? = nil, details: [UInt64] = [], identitySites: Int = .max,
+    onlyIfHandlerTakes: UInt64? = nil, unlessSynchronised: UInt64? = nil,
+    details: [UInt64] = [], identitySites: Int = .max,
     tags: [String] = []
   ) {
     self.rule = rule
@@ -92,6 +103,7 @@ struct Violation: Hashable {
     self.locks = locks
     self.endsPath = endsPath
     self.onlyIfHandlerTakes = onlyIfHandlerTakes
+    self.unlessSynchronised = unlessSynchronised
     self.details = details
     self.identitySites = identitySites
     self.tags = tags

@@ -15,14 +15,22 @@ enum Progress {
   enum Failure: Hashable {
     /// Loops without changing anything, and nothing can interrupt it.
     case spinning
-    /// Halted for ever.
+    /// Every CPU is halted for ever.
     case halted
-    /// IF stays 0 for ever.
-    case interruptsOff
-    /// The CPU never comes to user code or idling.
-    case busy
+    /// A CPU's IF stays 0 for ever.
+    case interruptsOff(cpu: Int)
+    /// A CPU never comes to user code or idling.
+    case busy(cpu: Int)
     /// These user contexts never leave the kernel.
     case contexts(UInt16)
+
+    /// The CPU that shows it; nil where it is the one that went last, or all of them.
+    var cpu: Int? {
+      switch self {
+      case .interruptsOff(let cpu), .busy(let cpu): cpu
+      case .spinning, .halted, .contexts: nil
+      }
+    }
   }
 
   struct Finding {
@@ -38,14 +46,15 @@ enum Progress {
     var undecidedByBound = 0
   }
 
-  static func judge(_ graph: StateGraph, contexts: Int) -> Judgement {
+  static func judge(_ graph: StateGraph, contexts: Int, cpus: Int) -> Judgement {
+    let goals = Goals(contexts: contexts, cpus: cpus)
     let backward = graph.backward()
-    let strict = reach(graph, backward, contexts: contexts, trustBounds: false)
-    let all = goalMask(contexts: contexts)
+    let strict = reach(graph, backward, goals, trustBounds: false)
+    let all = goals.all
     guard strict.contains(where: { $0 & all != all }) else { return Judgement() }
     let bounded = graph.info.contains { $0 & StateGraph.Info.bounded != 0 }
     let final =
-      bounded ? reach(graph, backward, contexts: contexts, trustBounds: true) : strict
+      bounded ? reach(graph, backward, goals, trustBounds: true) : strict
     var judgement = Judgement()
     if bounded {
       for s in graph.info.indices where strict[s] & all != all && final[s] & all == all {
@@ -62,8 +71,7 @@ enum Progress {
         failure = .spinning
       } else if info & StateGraph.Info.halted != 0 {
         failure =
-          info & StateGraph.Info.interruptsOn == 0
-          ? .halted : .contexts(~final[s] >> UInt16(contextGoal) & contextMask(contexts))
+          goals.allInterruptsOn(info) ? .contexts(goals.missingContexts(final[s])) : .halted
       }
       if let failure {
         judgement.findings.append(Finding(state: s, failure: failure))
@@ -80,66 +88,82 @@ enum Progress {
       }
     }
     for s in graph.info.indices where final[s] & all != all && !explained[s] {
-      let missing = ~final[s] & all
-      let failure: Failure
-      if missing & 2 != 0 {
-        failure = .interruptsOff
-      } else if missing & 1 != 0 {
-        failure = .busy
-      } else {
-        failure = .contexts(missing >> UInt16(contextGoal))
-      }
-      judgement.findings.append(Finding(state: s, failure: failure))
+      judgement.findings.append(Finding(state: s, failure: goals.failure(~final[s] & all)))
     }
     return judgement
   }
 
   /// Dead ends: what is wrong with them shows in themselves, so that they are judged in a search
   /// that was cut short, too.
-  static func deadEnds(_ graph: StateGraph) -> Judgement {
+  static func deadEnds(_ graph: StateGraph, cpus: Int) -> Judgement {
+    let goals = Goals(contexts: 0, cpus: cpus)
     var judgement = Judgement()
     for (s, info) in graph.info.enumerated() {
-      if info & StateGraph.Info.spinning != 0 && info & StateGraph.Info.userOrIdle == 0 {
+      if info & StateGraph.Info.spinning != 0 && !goals.allUserOrIdle(info) {
         judgement.findings.append(Finding(state: s, failure: .spinning))
-      } else if info & StateGraph.Info.halted != 0 && info & StateGraph.Info.interruptsOn == 0 {
+      } else if info & StateGraph.Info.halted != 0 && !goals.allInterruptsOn(info) {
         judgement.findings.append(Finding(state: s, failure: .halted))
       }
     }
     return judgement
   }
 
-  private static let contextGoal = 2
+  /// What is to be reached from every state: bits 0–7 user code or idling of each CPU, 8–15 its IF=1,
+  /// 16–23 each context in user code.
+  private struct Goals {
+    let cpus: Int
+    let contexts: UInt32
 
-  private static func contextMask(_ contexts: Int) -> UInt16 {
-    UInt16((1 << min(contexts, 8)) - 1)
+    init(contexts: Int, cpus: Int) {
+      self.cpus = cpus
+      self.contexts = (1 << UInt32(min(contexts, 8))) - 1
+    }
+
+    private var cpuMask: UInt32 { (1 << UInt32(cpus)) - 1 }
+    var all: UInt32 { cpuMask | cpuMask << 8 | contexts << 16 }
+
+    /// The goals that hold in a state itself.
+    func reached(_ info: StateGraph.Flags) -> UInt32 {
+      var mask: UInt32 = 0
+      for cpu in 0..<cpus {
+        if info & StateGraph.Info.userOrIdle(cpu) != 0 { mask |= 1 << UInt32(cpu) }
+        if info & StateGraph.Info.interruptsOn(cpu) != 0 { mask |= 256 << UInt32(cpu) }
+      }
+      let inKernel = info >> StateGraph.Flags(StateGraph.Info.contextShift)
+      return mask | (~inKernel & contexts) << 16
+    }
+
+    func allUserOrIdle(_ info: StateGraph.Flags) -> Bool { reached(info) & cpuMask == cpuMask }
+    func allInterruptsOn(_ info: StateGraph.Flags) -> Bool {
+      reached(info) >> 8 & cpuMask == cpuMask
+    }
+
+    func missingContexts(_ reached: UInt32) -> UInt16 {
+      UInt16(truncatingIfNeeded: ~reached >> 16 & contexts)
+    }
+
+    /// What is wrong where these goals cannot be reached.
+    func failure(_ missing: UInt32) -> Failure {
+      if missing >> 8 & 0xFF != 0 {
+        return .interruptsOff(cpu: (missing >> 8 & 0xFF).trailingZeroBitCount)
+      }
+      if missing & 0xFF != 0 { return .busy(cpu: (missing & 0xFF).trailingZeroBitCount) }
+      return .contexts(UInt16(truncatingIfNeeded: missing >> 16))
+    }
   }
 
-  private static func goalMask(contexts: Int) -> UInt16 {
-    3 | contextMask(contexts) << UInt16(contextGoal)
-  }
-
-  /// For each state, the goals that can be reached from it: bit 0 user code or idle, bit 1 IF=1,
-  /// bit 2+i context i in user code.
+  /// For each state, the goals that can be reached from it.
   private static func reach(
-    _ graph: StateGraph, _ backward: Adjacency, contexts: Int, trustBounds: Bool
-  ) -> [UInt16] {
-    let all = goalMask(contexts: contexts)
-    var mask = [UInt16](repeating: 0, count: graph.info.count)
+    _ graph: StateGraph, _ backward: Adjacency, _ goals: Goals, trustBounds: Bool
+  ) -> [UInt32] {
+    var mask = [UInt32](repeating: 0, count: graph.info.count)
     var work: [UInt32] = []
     for (s, info) in graph.info.enumerated() {
-      var m: UInt16 = 0
-      if info & (StateGraph.Info.sink | StateGraph.Info.exited) != 0
+      let isOver =
+        info & (StateGraph.Info.sink | StateGraph.Info.exited) != 0
         || (trustBounds && info & StateGraph.Info.bounded != 0)
-      {
-        m = all
-      } else {
-        if info & StateGraph.Info.userOrIdle != 0 { m |= 1 }
-        if info & StateGraph.Info.interruptsOn != 0 { m |= 2 }
-        let inKernel = info >> UInt16(StateGraph.Info.contextShift)
-        m |= (~inKernel & contextMask(contexts)) << UInt16(contextGoal)
-      }
-      mask[s] = m
-      if m != 0 { work.append(UInt32(s)) }
+      mask[s] = isOver ? goals.all : goals.reached(info)
+      if mask[s] != 0 { work.append(UInt32(s)) }
     }
     while let s32 = work.popLast() {
       let s = Int(s32)
@@ -158,7 +182,7 @@ enum Progress {
   /// reductions that need a base, decides.
   static func isStuck(_ world: World) -> Bool {
     world.memory.setBase()
-    world.machine.observation.lowestSP = world.cpu.rsp
+    world.turn(to: 0)
     world.reductions = Set(Reduction.allCases)
     let explorer = Explorer(world: world, options: ExplorationOptions()) { _ in
       throw ScenarioError("a search within a replay makes no counterexamples")
@@ -170,10 +194,8 @@ enum Progress {
       return explorer.cut == nil
     }
     guard explorer.cut == nil, explorer.obstacles.isEmpty else { return false }
-    let contexts = explorer.contextIndex.count
-    let masks = reach(
-      explorer.graph, explorer.graph.backward(), contexts: contexts, trustBounds: true)
-    let all = goalMask(contexts: contexts)
-    return masks[explorer.root] & all != all
+    let goals = Goals(contexts: explorer.contextIndex.count, cpus: world.cpuCount)
+    let masks = reach(explorer.graph, explorer.graph.backward(), goals, trustBounds: true)
+    return masks[explorer.root] & goals.all != goals.all
   }
 }

@@ -19,27 +19,49 @@ public func replay(
   return Replayer(world: world).replay(counterexample)
 }
 
+/// How far a schedule has been followed: the boundary between two instructions where it stands.
+struct ScheduleCursor: Equatable {
+  /// Index of the schedule's step that is under way; the number of steps when all are done.
+  var step = 0
+  /// What the step raises has been raised.
+  var isRaised = false
+  /// Instructions of the step that were executed.
+  var executed = 0
+  /// The next instruction's hooks have been passed.
+  var pass = false
+  /// At the end, requests that can be taken have been taken.
+  var isAtRest = false
+  /// Instructions executed since the start.
+  var steps = 0
+}
+
+/// What following a schedule a little further led to.
+enum ScheduleAdvance: Equatable {
+  /// So many instructions were executed, at least one.
+  case executed(Int)
+  /// An interrupt, or an exception in place of an instruction, entered its handler.
+  case delivered
+  /// A violation that was asked for.
+  case found
+  /// The schedule is at its end.
+  case ended
+  case diverged(ReplayOutcome)
+}
+
 /// Follows a schedule instruction by instruction, without any reduction.
 final class Replayer {
   let world: World
+  var cursor = ScheduleCursor()
   /// Instructions executed since the start.
-  var steps: Int { Int(world.machine.instructions &- world.instructionsAtStart) }
+  var steps: Int { cursor.steps }
   /// Called after each instruction while tracing, before anything is made of what it did.
   var afterInstruction: (() -> Void)?
 
   init(world: World) { self.world = world }
 
   func replay(_ c: Counterexample) -> ReplayOutcome {
-    // The rules that depend on which locks handlers take were decided by a whole search.
-    for name in c.identity.lockClasses {
-      if let symbol = world.image.symbols.symbol(named: name) {
-        world.handlerLocks[symbol.address] = symbol.address
-      }
-    }
-    // The same defect: the same rule, broken by the same functions with the same locks.
-    func isSame(_ v: Violation) -> Bool {
-      v.rule == c.rule && world.identity(of: v) == c.identity
-    }
+    assumeHandlerLocks(of: c)
+    let isSame = sameDefect(as: c)
     if let divergence = follow(c.schedule, until: isSame) { return divergence }
     if world.violations.contains(where: isSame) { return .same(step: steps) }
     if Progress.rules.contains(c.rule) {
@@ -52,109 +74,189 @@ final class Replayer {
     return .noViolation(steps: steps)
   }
 
-  private func confirmed(_ v: Violation) -> Bool {
-    v.onlyIfHandlerTakes.map { world.handlerLocks[$0] != nil } ?? true
+  /// The rules that depend on which locks handlers take were decided by a whole search.
+  func assumeHandlerLocks(of c: Counterexample) {
+    for name in c.identity.lockClasses {
+      if let symbol = world.image.symbols.symbol(named: name) {
+        for cpu in world.machine.cpus.indices {
+          world.turn(to: cpu)
+          world.handlerLocks[world.handlerKey(symbol.address)] = symbol.address
+        }
+        world.turn(to: 0)
+      }
+    }
+    // The other order of two locks was met elsewhere in that search.
+    let locks = c.identity.lockClasses.compactMap { world.image.symbols.symbol(named: $0)?.address }
+    if locks.count == 2 { world.lockOrder.note(locks[1], then: locks[0]) }
+  }
+
+  /// The same defect: the same rule, broken by the same functions with the same locks.
+  func sameDefect(as c: Counterexample) -> (Violation) -> Bool {
+    { [world] v in v.rule == c.rule && world.identity(of: v).isSameDefect(as: c.identity) }
+  }
+
+  /// Whether nothing but the violation itself is needed, or what is needed has been seen.
+  func confirmed(_ v: Violation) -> Bool {
+    v.unlessSynchronised == nil && world.isConfirmed(v)
   }
 
   /// - Returns: how the execution left the schedule, or nil when it came to its end or to a violation
   ///   that `wanted` accepts.
   func follow(_ schedule: Schedule, until wanted: (Violation) -> Bool) -> ReplayOutcome? {
     world.violations.removeAll()
-    for (index, step) in schedule.steps.enumerated() {
-      let last = index == schedule.steps.count - 1
-      if let source = step.raise {
-        guard world.scenario.sources.indices.contains(source) else {
-          return .diverged(step: steps, reason: "the scenario has no source number \(source)")
-        }
-        while world.machine.isAboutToDeliver(world.cpuIndex),
-          world.machine.pollInterrupts(world.cpuIndex)
-        {
-          _ = world.takeDelivery()
-          if found(wanted) { return nil }
-        }
-        world.inject(source)
-        if world.machine.pollInterrupts(world.cpuIndex) {
-          _ = world.takeDelivery()
-          if found(wanted) { return nil }
-        }
+    cursor = ScheduleCursor()
+    let limit = afterInstruction == nil ? Int.max : 1
+    while true {
+      switch advance(schedule, limit: limit, until: wanted) {
+      case .executed, .delivered: continue
+      case .found, .ended: return nil
+      case .diverged(let outcome): return outcome
       }
-      if let divergence = execute(step.instructions, wanted) { return divergence }
-      if found(wanted) { return nil }
-      if last { finish() }
     }
-    return nil
+  }
+
+  /// Goes on by up to `limit` instructions, or by one delivery.
+  func advance(
+    _ schedule: Schedule, limit: Int, until wanted: (Violation) -> Bool
+  ) -> ScheduleAdvance {
+    while cursor.step < schedule.steps.count {
+      let step = schedule.steps[cursor.step]
+      if !cursor.isRaised {
+        guard world.machine.cpus.indices.contains(step.cpu) else {
+          return .diverged(
+            .diverged(step: steps, reason: "the scenario has no CPU \(step.cpu)"))
+        }
+        world.turn(to: step.cpu)
+        if let source = step.raise {
+          guard world.scenario.sources.indices.contains(source) else {
+            return .diverged(
+              .diverged(step: steps, reason: "the scenario has no source number \(source)"))
+          }
+          if world.cpuCount > 1 {
+            // Which CPU takes it, and when, the steps that follow say.
+            world.inject(source)
+            cursor.isRaised = true
+            continue
+          }
+          // What was pending before comes first.
+          if world.machine.isAboutToDeliver(world.cpuIndex), deliver() {
+            return found(wanted) ? .found : .delivered
+          }
+          world.inject(source)
+        }
+        cursor.isRaised = true
+        if step.raise != nil, deliver() { return found(wanted) ? .found : .delivered }
+      }
+      if cursor.executed < step.instructions {
+        return execute(min(limit, step.instructions - cursor.executed), of: step, wanted)
+      }
+      if found(wanted) { return .found }
+      // A step of one of several CPUs ends where nothing more can be delivered to it.
+      if world.cpuCount > 1, step.raise == nil, world.machine.isAboutToDeliver(world.cpuIndex),
+        deliver()
+      {
+        return found(wanted) ? .found : .delivered
+      }
+      // The last step is done only with what happens at its last boundary.
+      if cursor.step == schedule.steps.count - 1 { break }
+      cursor.step += 1
+      cursor.isRaised = false
+      cursor.executed = 0
+    }
+    if cursor.step < schedule.steps.count {
+      if !cursor.isAtRest {
+        cursor.isAtRest = true
+        if world.cpu[CPU.Word.activity] == CPU.Activity.halted {
+          world.happen(Happening(.halted, rip: world.cpu.rip))
+        }
+        if deliver() { return .delivered }
+      }
+      finish()
+      cursor.step += 1
+    }
+    return found(wanted) ? .found : .ended
+  }
+
+  private func deliver() -> Bool {
+    guard world.machine.pollInterrupts(world.cpuIndex) else { return false }
+    cursor.pass = false
+    _ = world.takeDelivery()
+    return true
   }
 
   private func found(_ wanted: (Violation) -> Bool) -> Bool {
-    world.violations.contains(where: wanted)
+    !world.violations.isEmpty && world.violations.contains(where: wanted)
   }
 
-  private func execute(_ count: Int, _ wanted: (Violation) -> Bool) -> ReplayOutcome? {
-    var left = count
-    var pass = false
-    while left > 0 {
+  private func execute(
+    _ limit: Int, of step: Schedule.Step, _ wanted: (Violation) -> Bool
+  ) -> ScheduleAdvance {
+    while true {
       world.configureForReplay()
       let before = world.machine.instructions
-      if !pass && world.mayHaveHook(world.cpu.rip)
+      if !cursor.pass && world.mayHaveHook(world.cpu.rip)
         && !world.machine.isAboutToDeliver(world.cpuIndex)
       {
         _ = world.passHooks()
-        if found(wanted) { return nil }
-        pass = true
+        cursor.pass = true
+        if found(wanted) { return .found }
       }
-      let limit = afterInstruction == nil ? left : 1
-      let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: pass)
+      let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: cursor.pass)
       afterInstruction?()
-      pass = false
+      cursor.pass = false
+      let count = Int(world.machine.instructions &- before)
+      cursor.executed += count
+      cursor.steps += count
       _ = world.takeNotes()
-      if found(wanted) { return nil }
-      left -= Int(world.machine.instructions &- before)
+      if found(wanted) { return .found }
       switch stop {
       case .visible:
         _ = world.passHooks()
-        if found(wanted) { return nil }
-        pass = true
+        cursor.pass = true
+        if found(wanted) { return .found }
+        if count > 0 { return .executed(count) }
       case .event:
         _ = world.handleEvent()
-        if found(wanted) { return nil }
-      case .limit: break
+        if found(wanted) { return .found }
+        return count > 0 ? .executed(count) : .delivered
+      case .limit: return .executed(count)
       case .halted:
         world.happen(Happening(.halted, rip: world.cpu.rip))
-        if left > 0 {
+        if cursor.executed < step.instructions {
           return .diverged(
-            step: steps,
-            reason: "the CPU is halted at \(world.image.symbols.describe(world.cpu.rip)), "
-              + "\(left) instructions before the schedule goes on")
+            .diverged(
+              step: steps,
+              reason: "the CPU is halted at \(world.image.symbols.describe(world.cpu.rip)), "
+                + "\(step.instructions - cursor.executed) instructions before the schedule goes on")
+          )
         }
+        return .executed(count)
       case .shutdown:
         world.happen(Happening(.shutdown, rip: world.cpu.rip))
-        if left > 0 && !found(wanted) {
-          return .diverged(step: steps, reason: "triple fault")
+        if found(wanted) { return .found }
+        if cursor.executed < step.instructions {
+          return .diverged(.diverged(step: steps, reason: "triple fault"))
         }
-        return nil
+        return .executed(count)
       case .unmodelled:
         return .diverged(
-          step: steps, reason: "not modelled: \(world.machine.unmodelled ?? "?")")
+          .diverged(step: steps, reason: "not modelled: \(world.machine.unmodelled ?? "?")"))
       case .exit:
-        return .diverged(step: steps, reason: "the kernel ended the run")
+        return .diverged(.diverged(step: steps, reason: "the kernel ended the run"))
       }
     }
-    return nil
   }
 
-  /// What happens at the last boundary without another instruction: a pending request is taken, the
-  /// next instruction's hooks are passed, the depth of the stack is judged.
+  /// What happens at the last boundary without another instruction: the next instruction's hooks are
+  /// passed, the depth of the stack is judged.
   private func finish() {
-    if world.cpu[CPU.Word.activity] == CPU.Activity.halted {
-      world.happen(Happening(.halted, rip: world.cpu.rip))
-    }
-    if world.machine.pollInterrupts(world.cpuIndex) { _ = world.takeDelivery() }
     _ = world.passHooks()
     world.configureForReplay()
     if world.cpu[CPU.Word.activity] == CPU.Activity.shutdown {
       world.happen(Happening(.shutdown, rip: world.cpu.rip))
     }
     world.endStretch(at: world.cpu.rsp)
+    if world.cpuCount > 1 { DataRace.judgeAll(in: world) }
   }
 }
 

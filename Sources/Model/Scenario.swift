@@ -28,6 +28,9 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var switches: [String] = []
   /// Memory that does not count as state. Can hide what depends on it.
   public var ignore: [MemoryRange] = []
+  /// Variables that contexts share on purpose without a lock: plain loads and stores of theirs are no
+  /// data race; an update in two steps is.
+  public var atomics: [String]?
   /// Invariants over symbols, checked in every state.
   public var invariants: [String] = []
   /// Exception vectors that are part of the kernel's normal work (page faults, say).
@@ -56,9 +59,15 @@ public struct Start: Codable, Sendable, Equatable {
 /// An interrupt source: when it raises its line is the schedule's to choose.
 public struct Source: Codable, Sendable, Equatable {
   public var name: String
-  /// ISA interrupt line 0…15 at the 8259 pair; nil for NMI.
+  /// ISA interrupt line 0…15, at the 8259 pair and the I/O APIC; nil for the others.
   public var line: Int?
   public var nmi = false
+  /// A machine check.
+  public var machineCheck = false
+  /// The timer of a CPU's local APIC.
+  public var localTimer = false
+  /// The CPU that an NMI, a machine check or a local timer is for.
+  public var cpu = 0
   /// Bytes that the device delivers with its n-th interrupt (keyboard, mouse), repeated in turn.
   public var data: [UInt8] = []
   /// How often it may fire; nil: without limit.
@@ -67,6 +76,28 @@ public struct Source: Codable, Sendable, Equatable {
   public init(name: String, line: Int?) {
     self.name = name
     self.line = line
+  }
+
+  /// Scenarios that were stored by earlier versions have no CPUs, machine checks and local timers.
+  public init(from decoder: any Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    name = try c.decode(String.self, forKey: .name)
+    line = try c.decodeIfPresent(Int.self, forKey: .line)
+    nmi = try c.decode(Bool.self, forKey: .nmi)
+    machineCheck = try c.decodeIfPresent(Bool.self, forKey: .machineCheck) ?? false
+    localTimer = try c.decodeIfPresent(Bool.self, forKey: .localTimer) ?? false
+    cpu = try c.decodeIfPresent(Int.self, forKey: .cpu) ?? 0
+    data = try c.decode([UInt8].self, forKey: .data)
+    arrivals = try c.decodeIfPresent(Int.self, forKey: .arrivals)
+  }
+}
+
+extension Source {
+  /// What raises it: "line 1", "NMI of CPU 2".
+  public func kindInWords(cpus: Int) -> String {
+    if let line { return "line \(line)" }
+    let what = nmi ? "NMI" : machineCheck ? "machine check" : "local timer"
+    return cpus > 1 ? "\(what) of CPU \(cpu)" : what
   }
 }
 

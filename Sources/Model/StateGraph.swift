@@ -3,28 +3,32 @@
 struct StateGraph {
   /// What is known of a state.
   struct Info {
-    /// The CPU is in user code, or idle with IF=1.
-    static let userOrIdle: UInt16 = 1 << 0
-    static let interruptsOn: UInt16 = 1 << 1
-    static let halted: UInt16 = 1 << 2
-    static let spinning: UInt16 = 1 << 3
-    static let exited: UInt16 = 1 << 4
+    /// A CPU is in user code, or idle with IF=1: bit 0, and 16–22 for CPUs 1–7.
+    static func userOrIdle(_ cpu: Int) -> Flags { cpu == 0 ? 1 << 0 : 1 << Flags(15 + cpu) }
+    /// Its IF is 1: bit 1, and 24–30.
+    static func interruptsOn(_ cpu: Int) -> Flags { cpu == 0 ? 1 << 1 : 1 << Flags(23 + cpu) }
+    /// No CPU can go on.
+    static let halted: Flags = 1 << 2
+    static let spinning: Flags = 1 << 3
+    static let exited: Flags = 1 << 4
     /// A bound keeps a source from firing here.
-    static let bounded: UInt16 = 1 << 5
+    static let bounded: Flags = 1 << 5
     /// Stands for executions that a broken rule or an obstacle ended.
-    static let sink: UInt16 = 1 << 6
+    static let sink: Flags = 1 << 6
     /// Bits 8–15: user contexts that are in the kernel.
     static let contextShift = 8
   }
 
-  private(set) var info = ChunkedArray<UInt16>()
+  typealias Flags = UInt32
+
+  private(set) var info = ChunkedArray<Flags>()
   /// Records `source, choices, target…`, all variable-length: see `addEdges`.
   private var stream = ChunkedArray<UInt8>()
   private(set) var edgeCount = 0
   /// States that the records so far speak of: new ones have the numbers from here on.
   private var known = 0
 
-  mutating func add(_ stateInfo: UInt16) { info.append(stateInfo) }
+  mutating func add(_ stateInfo: Flags) { info.append(stateInfo) }
 
   var bytes: Int { info.bytes + stream.bytes }
 
@@ -36,7 +40,9 @@ struct StateGraph {
   /// Adds what a state's choices lead to, in the order of their bits.
   ///
   /// Mostly the source is the state found last, and a new target has the next number: one byte each.
-  mutating func addEdges(from source: Int, choices: UInt32, targets: [Int]) {
+  mutating func addEdges(
+    from source: Int, choices: UInt32, targets: UnsafeBufferPointer<Int>
+  ) {
     let follows = source == known - 1
     put(UInt64(choices) << 1 | (follows ? 1 : 0))
     if !follows { put(UInt64(source)) }
@@ -174,7 +180,7 @@ struct ShortestPaths {
         for s32 in bucket where cost[Int(s32)] == here {
           let s = Int(s32)
           edges.forEach(s) { target, c in
-            let up: UInt64 = c == 0 ? 0 : 1
+            let up: UInt64 = Choice.isInjection(c) ? 1 : 0
             let new = (injected + up) << 32 | UInt64(steps + 1)
             // Of equal costs the one from the lower-numbered choice stays: the result does not
             // depend on the order of the search.
@@ -182,7 +188,7 @@ struct ShortestPaths {
               cost[target] = new
               parent[target] = s32
               choice[target] = UInt8(c)
-              if c == 0 {
+              if up == 0 {
                 remaining[steps + 1, default: []].append(UInt32(target))
               } else {
                 next[steps + 1, default: []].append(UInt32(target))

@@ -55,7 +55,9 @@ struct StateQueue {
     out.put(UInt64(header.choices))
     out.put(word: header.fingerprint.low)
     out.put(word: header.fingerprint.high)
-    out.putDifference(from: written, to: words)
+    written.withUnsafeBufferPointer { old in
+      words.withUnsafeBufferPointer { out.putDifference(from: old, to: $0) }
+    }
     blocks[block].count = out.at - blocks[block].bytes
     written.removeAll(keepingCapacity: true)
     written.append(contentsOf: words)
@@ -86,13 +88,13 @@ struct StateQueue {
       let maskAt = at
       at += 1
       var mask: UInt8 = 0
-      for i in 0..<8 {
-        let byte = UInt8(truncatingIfNeeded: value >> UInt64(8 * i))
-        if byte != 0 {
-          mask |= 1 << UInt8(i)
-          at.pointee = byte
-          at += 1
-        }
+      var rest = value
+      while rest != 0 {
+        let i = rest.trailingZeroBitCount >> 3
+        mask |= 1 &<< UInt8(truncatingIfNeeded: i)
+        at.pointee = UInt8(truncatingIfNeeded: rest &>> UInt64(8 &* i))
+        at += 1
+        rest &= ~(0xFF &<< UInt64(8 &* i))
       }
       maskAt.pointee = mask
     }
@@ -100,10 +102,18 @@ struct StateQueue {
     /// For each number that only one list has, or with another value: its distance from the one before
     /// plus one, and what has to be done to the old value (0 where there is none) by exclusive or. A
     /// mask of zero: the number is gone. A distance of 0 ends the list.
-    mutating func putDifference(from old: [DifferingWord], to new: [DifferingWord]) {
+    mutating func putDifference(
+      from old: UnsafeBufferPointer<DifferingWord>, to new: UnsafeBufferPointer<DifferingWord>
+    ) {
       var (i, j) = (0, 0)
       var last: UInt32 = 0
       while i < old.count || j < new.count {
+        // Mostly both have the same.
+        if i < old.count && j < new.count && old[i] == new[j] {
+          i &+= 1
+          j &+= 1
+          continue
+        }
         let a = i < old.count ? old[i].number : .max
         let b = j < new.count ? new[j].number : .max
         let number = min(a, b)

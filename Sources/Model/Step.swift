@@ -2,7 +2,7 @@ import Emulator
 
 /// What a step led to.
 enum Outcome {
-  /// A state with choices: bit 0 is "go on", bit i+1 "raise source i".
+  /// A state with choices: a bit for each (see `Choice`).
   case choices(UInt32)
   /// Nothing more can happen here: halted, or spinning, with nothing that could arrive.
   case terminal(Terminal)
@@ -32,30 +32,91 @@ extension World {
   func advance(_ choice: Int) -> Outcome {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
-    var pass = false
-    if choice == 0 {
+    if let next = Choice.cpu(choice) {
+      turn(to: next)
+      // What another CPU sent, or a source that was raised before, comes first.
+      if cpuCount > 1 && machine.isAboutToDeliver(cpuIndex) { return runToChoice(pass: false) }
       if !passHooks() { return .ended }
-      pass = true
-    } else {
-      inject(choice - 1)
-      if machine.pollInterrupts(cpuIndex) {
-        if !takeDelivery() { return .ended }
-        if obstacle != nil { return .obstacle }
-      } else {
-        // Latched, to be taken later: the CPU stands where it stood.
-        let choices = available()
-        if choices != 0 { return settle(choices | 1) }
-        if !passHooks() { return .ended }
-        pass = true
+      return runToChoice(pass: true)
+    }
+    let source = choice - 1
+    if cpuCount > 1 { return advance(raising: source) }
+    inject(source)
+    if machine.pollInterrupts(cpuIndex) {
+      if !takeDelivery() { return .ended }
+      if obstacle != nil { return .obstacle }
+      return runToChoice(pass: false)
+    }
+    // Latched, to be taken later: the CPU stands where it stood.
+    let choices = available()
+    if choices != 0 { return settle(choices | 1) }
+    if !passHooks() { return .ended }
+    return runToChoice(pass: true)
+  }
+
+  /// Raises a source of a machine with several CPUs. Where the reduction `late` is on and one CPU would
+  /// take it at once, that one does; otherwise it is latched, and who goes on is the next choice.
+  private func advance(raising source: Int) -> Outcome {
+    let takers = machine.cpus.indices.filter { isTakenAtOnce(scenario.sources[source], by: $0) }
+    inject(source)
+    isLatched = !raisesLate || takers.count != 1
+    guard !isLatched else {
+      turn(to: takers.first ?? 0)
+      return .choices(available() | goingOn(except: -1))
+    }
+    turn(to: takers[0])
+    if machine.pollInterrupts(cpuIndex) {
+      if !takeDelivery() { return .ended }
+      if obstacle != nil { return .obstacle }
+    }
+    return runToChoice(pass: false)
+  }
+
+  /// Makes a CPU the present one.
+  func turn(to next: Int) {
+    cpuIndex = next
+    machine.observation.lowestSP = cpu.rsp
+  }
+
+  /// Bits of the CPUs, other than one, that can go on.
+  private func goingOn(except index: Int) -> UInt32 {
+    var mask: UInt32 = 0
+    for other in machine.cpus.indices where other != index && machine.canRun(cpu: other) {
+      mask |= 1 << UInt32(Choice.goOn(other))
+    }
+    return mask
+  }
+
+  /// The choices at the present boundary; 0 where nothing can happen but the present CPU going on.
+  /// - Parameter alone: whether the present CPU can go on by itself.
+  private func branches(goesOn: Bool = true) -> UInt32 {
+    if cpuCount == 1 {
+      let choices = available()
+      return choices == 0 ? 0 : goesOn ? choices | 1 : choices
+    }
+    let choices = available() | goingOn(except: cpuIndex)
+    if choices == 0 || !goesOn { return choices }
+    return choices | 1 << UInt32(Choice.goOn(cpuIndex))
+  }
+
+  /// Whether a CPU other than the present one could do something before this one has come to rest.
+  private var othersMayAct: Bool {
+    for other in machine.cpus.indices where other != cpuIndex {
+      if machine.canRun(cpu: other) { return true }
+      if machine.isHalted(cpu: other) && !scenario.sources.isEmpty
+        && (hasNMI || machine.cpus[other].interruptsEnabled)
+      {
+        return true
       }
     }
-    return runToChoice(pass: pass)
+    return false
   }
 
   /// Where exploration begins: the first state at or after the present boundary.
   func begin() -> Outcome {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
+    turn(to: 0)
     return runToChoice(pass: false)
   }
 
@@ -75,13 +136,15 @@ extension World {
       } else {
         limit = World.spinChunk
       }
+      machine.observation.stopSize = 0
       let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
       if !takeNotes() { return .ended }
       switch stop {
       case .visible:
-        let choices = available()
-        if choices != 0 { return settle(choices | 1) }
+        lookAhead(stopped: true)
+        let choices = branches()
+        if choices != 0 { return settle(choices) }
         // Loops can consist of visible instructions alone: one that polls a device with IF=0.
         if Int(machine.instructions &- start) >= World.segmentLimit,
           let outcome = rest(start, &spin)
@@ -103,7 +166,8 @@ extension World {
       case .halted:
         happen(Happening(.halted, rip: cpu.rip))
         if endsNow { return .ended }
-        let choices = available()
+        lookAhead(stopped: false)
+        let choices = branches(goesOn: false)
         return choices != 0 ? settle(choices) : settle(terminal: .halted)
       case .shutdown:
         happen(Happening(.shutdown, rip: cpu.rip))
@@ -125,8 +189,9 @@ extension World {
     // instruction's hooks.
     if machine.isAboutToDeliver(cpuIndex) { return nil }
     if !fuses || Int(machine.instructions &- start) >= World.segmentLimit {
-      let choices = available()
-      if choices != 0 { return settle(choices | 1) }
+      lookAhead(stopped: false)
+      let choices = branches()
+      if choices != 0 { return settle(choices) }
     }
     if machine.instructions &- start > UInt64(World.deterministicLimit) {
       obstacle =
@@ -142,12 +207,14 @@ extension World {
   /// - Returns: whether an interrupt could be taken at a boundary to come without IF changing.
   private func configure() -> Bool {
     // NMI handlers see what code with IF=0 does.
-    let choose = cpu.interruptsEnabled || !raisesLate || nmiMayCome
+    let own = cpu.interruptsEnabled || !raisesLate || nmiMayCome
+    let choose = own || (cpuCount > 1 && othersMayAct)
     watchOwner()
     machine.observation.stopAtShared = choose
+    // With IF=0, what changes IF concerns no other CPU.
     machine.observation.stopBefore =
       choose
-      ? (InstructionClass.interruptFlag | InstructionClass.io | InstructionClass.halt
+      ? ((own ? InstructionClass.interruptFlag : 0) | InstructionClass.io | InstructionClass.halt
         | InstructionClass.privileged | InstructionClass.stackLoad | InstructionClass.gate
         | InstructionClass.time | InstructionClass.segment | InstructionClass.hook)
       : (InstructionClass.io | InstructionClass.halt | InstructionClass.time
@@ -188,11 +255,11 @@ extension World {
   /// Bit i+1 for every source that may be raised here; 0 when nothing can happen but the CPU going on.
   func available() -> UInt32 {
     let late = raisesLate
-    if late && !cpu.interruptsEnabled && !readsDevice() && !hasNMI { return 0 }
+    if cpuCount == 1 && late && !cpu.interruptsEnabled && !canBeSeen() && !hasNMI { return 0 }
     if ghost[Ghost.Layout.interruptsLeft] == 1 { return 0 }
     var mask: UInt32 = 0
     for (i, source) in scenario.sources.enumerated() where canFire(i, source) {
-      if late && !isTakenAtOnce(source) && !readsDevice() { continue }
+      if late && !isTakenAtOnce(source) && !expiresUnseen(source) && !canBeSeen() { continue }
       mask |= 2 << UInt32(i)
     }
     return mask
@@ -200,9 +267,10 @@ extension World {
 
   /// Whether some NMI could be taken if it were raised, now or after a shadow.
   private var nmiMayCome: Bool {
-    guard hasNMI, cpu[CPU.Word.nmi] & 1 == 0 else { return false }
+    guard hasNMI else { return false }
     return scenario.sources.enumerated().contains { i, source in
-      source.nmi && ghost[Ghost.Layout.arrivals + i] != 1
+      ((source.nmi && cpu[CPU.Word.nmi] & 1 == 0) || source.machineCheck)
+        && source.cpu == cpuIndex && ghost[Ghost.Layout.arrivals + i] != 1
     }
   }
 
@@ -215,16 +283,41 @@ extension World {
     }
   }
 
-  /// Whether the CPU would take this source's interrupt at this boundary if it were raised now.
-  private func isTakenAtOnce(_ source: Source) -> Bool {
-    source.nmi
-      ? machine.acceptsNMI(cpu: cpuIndex)
-      : machine.isDeliverable(line: source.line ?? 0, cpu: cpuIndex)
+  /// Whether a CPU would take this source's interrupt where it stands if it were raised now.
+  func isTakenAtOnce(_ source: Source) -> Bool {
+    machine.cpus.indices.contains { isTakenAtOnce(source, by: $0) }
   }
 
-  private func canFire(_ i: Int, _ source: Source) -> Bool {
+  private func isTakenAtOnce(_ source: Source, by index: Int) -> Bool {
+    if let line = source.line { return machine.isDeliverable(line: line, cpu: index) }
+    guard index == source.cpu else { return false }
+    if source.nmi { return machine.acceptsNMI(cpu: index) }
+    if source.localTimer {
+      return !machine.isTimerMasked(cpu: index)
+        && machine.isDeliverable(vector: machine.timerVector(cpu: index), cpu: index)
+    }
+    return machine.cpus[index][CPU.Word.activity] <= CPU.Activity.halted
+  }
+
+  /// A one-shot count that ends while its interrupt is masked is over all the same.
+  private func expiresUnseen(_ source: Source) -> Bool {
+    source.localTimer && machine.isTimerMasked(cpu: source.cpu)
+  }
+
+  /// Whether a request could be seen before it is taken, or made to go elsewhere.
+  private func canBeSeen() -> Bool { someStandsBeforeDevice || readsDevice() }
+
+  func canFire(_ i: Int, _ source: Source) -> Bool {
     if ghost[Ghost.Layout.arrivals + i] == 1 { return false }
-    if source.nmi { return !machine.isNMILatched(cpuIndex) }
+    if source.nmi { return !machine.isNMILatched(source.cpu) }
+    if source.machineCheck { return !machine.isMachineCheckPending(source.cpu) }
+    if source.localTimer {
+      guard machine.isTimerRunning(cpu: source.cpu) else { return false }
+      if !machine.isTimerPeriodic(cpu: source.cpu) { return true }
+      return !machine.isTimerMasked(cpu: source.cpu)
+        && !machine.isRequested(
+          vector: machine.timerVector(cpu: source.cpu), cpu: source.cpu)
+    }
     guard let line = source.line else { return false }
     if machine.isRequested(line: line) { return false }
     if !source.data.isEmpty && (line == 1 || line == 12) && machine.keyboardOutputFull {
@@ -234,7 +327,7 @@ extension World {
   }
 
   /// Whether the next instruction reads a port by which a request can be seen before it is taken.
-  private func readsDevice() -> Bool {
+  func readsDevice() -> Bool {
     guard let port = machine.inputPort(cpuIndex) else { return false }
     switch port {
     case 0x20, 0x21, 0xA0, 0xA1, 0x60, 0x64: return true
@@ -256,7 +349,11 @@ extension World {
       ghost[word] = UInt64((index + 1) % source.data.count)
     }
     if source.nmi {
-      machine.raiseNMI(cpu: cpuIndex)
+      machine.raiseNMI(cpu: source.cpu)
+    } else if source.machineCheck {
+      machine.raiseMachineCheck(cpu: source.cpu)
+    } else if source.localTimer {
+      machine.expireTimer(cpu: source.cpu)
     } else if let byte, source.line == 1 {
       machine.injectKeyboard(byte: byte)
     } else if let byte, source.line == 12 {
@@ -281,6 +378,10 @@ extension World {
     }
     endStretch(at: cpu.rsp)
     if endsNow { return .ended }
+    if cpuCount > 1 {
+      judgePending()
+      if endsNow { return .ended }
+    }
     return .choices(choices)
   }
 
@@ -312,6 +413,11 @@ extension World {
       var mask: UInt8 = 0xFF
       if a < low { mask &= 0xFF << UInt8(low - a) }
       if a + 8 > high { mask &= 0xFF >> UInt8(a + 8 - high) }
+      if cpuCount > 1 {
+        // Another CPU may still look at what lies there.
+        if memory.isShared(at: physical) { mask &= 0xF0 }
+        if memory.isShared(at: physical + 4) { mask &= 0x0F }
+      }
       memory.clear(at: physical, mask: mask)
       a += 8
     }

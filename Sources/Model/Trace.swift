@@ -5,7 +5,8 @@ import Emulator
 final class Trace {
   let world: World
   private let replayer: Replayer
-  private var events: [TraceEvent] = []
+  /// What happened so far, in order.
+  var events: [TraceEvent] = []
   /// Who last changed each four bytes, and to what.
   private var writers: [UInt64: Writer] = [:]
   /// Where IF last became 1, by strand and depth of interrupts.
@@ -24,15 +25,22 @@ final class Trace {
     var value: UInt64
   }
 
-  init(world: World) {
-    self.world = world
-    replayer = Replayer(world: world)
+  convenience init(world: World) { self.init(Replayer(world: world)) }
+
+  init(_ replayer: Replayer) {
+    world = replayer.world
+    self.replayer = replayer
+  }
+
+  /// Notes down what happens from here on.
+  func observe() {
+    world.tracer = { [unowned self] in self.note($0) }
   }
 
   /// - Parameter failure: for a rule that the graph decides; which rule it is, is found out here.
   func follow(_ c: Counterexample, failure: Progress.Failure?) -> Counterexample {
     var result = c
-    world.tracer = { [unowned self] in self.note($0) }
+    observe()
     world.machine.observation.logAccesses = true
     replayer.afterInstruction = { [unowned self] in self.takeUpAccesses() }
     add(.start, at: world.cpu.rip, "exploration begins")
@@ -57,7 +65,7 @@ final class Trace {
     result.stacks = stacks()
     for held in heldLocks() {
       result.holders.append(
-        "\(world.lockName(held.address)) is held by \(contextName(strand: held.strand, depth: held.depth)) since \(Names(world: world).site(held.site))"
+        "\(world.lockName(held.address)) is held by \(world.contextName(strand: held.strand, depth: held.depth)) since \(Names(world: world).site(held.site))"
       )
     }
     return result
@@ -97,19 +105,19 @@ final class Trace {
       switch a.kind {
       case .interrupt: kind = .interrupt
       case .nmi: kind = .nmi
-      case .exception: kind = .exception
+      case .exception, .machineCheck: kind = .exception
       default: kind = .systemCall
       }
       // The record is not in the table yet: the lane is the new one.
       let text =
         "\(names.vector(a.vector, kind: a.kind)) \(a.isAsynchronous ? "arrives" : "enters the kernel")"
-      add(kind, at: h.rip, text, context: laneOfEntry(a))
+      add(kind, at: h.rip, text, context: world.laneOfEntry(a))
     case .returned:
       let to = h.event.newCPL == 3 ? "user code" : "what was interrupted"
       if let a = h.activation {
         add(
           .return, at: h.rip, "returns from \(names.vector(a.vector, kind: a.kind)) to \(to)",
-          context: laneOfEntry(a))
+          context: world.laneOfEntry(a))
       } else {
         add(.return, at: h.rip, "returns to \(to)")
       }
@@ -127,8 +135,9 @@ final class Trace {
     case .switching: add(.switch, at: h.rip, "switches tasks")
     case .halted: add(.halt, at: h.rip, "halts")
     case .assertion, .panic: add(.access, at: h.rip, "`\(world.function(h.rip))` is called")
+    case .endOfInterrupt: add(.endOfInterrupt, at: h.rip, "end of interrupt")
     case .stackLoaded, .segment, .entryComplete, .exitBegins, .released, .shutdown, .depth,
-      .foreignGS, .clobberedRead:
+      .aboutToAccess, .foreignGS, .clobberedRead:
       return
     }
   }
@@ -139,7 +148,7 @@ final class Trace {
   ) {
     var event = TraceEvent(
       kind: kind, step: replayer.steps, cpu: world.cpuIndex,
-      context: context ?? contextName(strand: world.strand, depth: world.depth), text: text,
+      context: context ?? world.contextName(strand: world.strand, depth: world.depth), text: text,
       address: rip)
     event.function = world.image.symbols.describe(rip)
     if let found = world.image.symbols.location(of: rip) {
@@ -153,38 +162,12 @@ final class Trace {
     events.append(event)
   }
 
-  // MARK: Names of contexts
-
-  private func laneOfEntry(_ a: Activation) -> String {
-    let stack = a.strand & World.userStrandBit != 0 ? a.interruptedSP : a.strand
-    return "\(world.vectorName(a.vector, kind: a.kind)) on \(world.stackName(stack))"
-  }
-
-  func contextName(strand: UInt64, depth: Int) -> String {
-    if strand & World.userStrandBit != 0 {
-      return world.cpu.cpl == 3
-        ? "user code" + userStack() : "kernel on \(world.stackName(world.cpu.rsp))"
-    }
-    let innermost = world.activations().filter { $0.strand == strand }
-    let asynchronous = innermost.filter(\.isAsynchronous)
-    if depth > 0 && asynchronous.count >= depth {
-      return laneOfEntry(asynchronous[asynchronous.count - depth])
-    }
-    if let call = innermost.last(where: { !$0.isAsynchronous }) { return laneOfEntry(call) }
-    return "kernel on \(world.stackName(strand))"
-  }
-
-  private func userStack() -> String {
-    guard world.cpu.cpl == 3 else { return "" }
-    return " on " + world.stackName(world.cpu.rsp)
-  }
-
   // MARK: Stacks
 
   private func stacks() -> [ContextStack] {
     var result = [
       ContextStack(
-        context: contextName(strand: world.strand, depth: world.depth) + " (running)",
+        context: world.contextName(strand: world.strand, depth: world.depth) + " (running)",
         frames: frames(pc: world.cpu.rip, sp: world.cpu.rsp))
     ]
     let t = Ghost.Layout.suspended
@@ -196,7 +179,7 @@ final class Trace {
       if frames.isEmpty { continue }
       result.append(
         ContextStack(
-          context: contextName(strand: strand, depth: depth(of: strand)) + " (suspended)",
+          context: world.contextName(strand: strand, depth: depth(of: strand)) + " (suspended)",
           frames: frames))
     }
     return result
@@ -236,6 +219,31 @@ final class Trace {
 }
 
 extension World {
+  // MARK: Names of contexts
+
+  func laneOfEntry(_ a: Activation) -> String {
+    let stack = a.strand & World.userStrandBit != 0 ? a.interruptedSP : a.strand
+    return "\(vectorName(a.vector, kind: a.kind)) on \(stackName(stack))"
+  }
+
+  func contextName(strand: UInt64, depth: Int) -> String {
+    if strand & World.userStrandBit != 0 { return "user code" + userStack() }
+    let innermost = activations().filter { $0.strand == strand }
+    let asynchronous = innermost.filter(\.isAsynchronous)
+    if depth > 0 && asynchronous.count >= depth {
+      return laneOfEntry(asynchronous[asynchronous.count - depth])
+    }
+    if let call = innermost.last(where: { !$0.isAsynchronous }) { return laneOfEntry(call) }
+    return "kernel on \(stackName(strand))"
+  }
+
+  private func userStack() -> String {
+    guard cpu.cpl == 3 else { return "" }
+    return " on " + stackName(cpu.rsp)
+  }
+
+  // MARK: Stacks
+
   /// Every entry in flight, deepest address first.
   func activations() -> [Activation] {
     let t = Ghost.Layout.activations

@@ -26,6 +26,10 @@ public struct ScenarioResult: Sendable {
   public var sources: [String] = []
   public var bounds: [String] = []
 
+  /// Why a counterexample that was not found could be there all the same: complete sentences. Empty:
+  /// every reachable state was examined to its end. Nil: nothing was explored.
+  public var openEnds: [String]?
+
   public init(scenario: Scenario, arch: String, verdict: Verdict) {
     self.scenario = scenario
     self.arch = arch
@@ -40,6 +44,35 @@ public struct ScenarioResult: Sendable {
     switch scenario.expect {
     case .clean: return verdict == .clean
     case .violated(let expected): return verdict == .violated && rules == Set(expected).sorted()
+    }
+  }
+}
+
+extension ScenarioResult {
+  /// How an open end begins that comes of a broken rule alone, not of a search that was cut short.
+  public static let beyondABrokenRule = "Executions were not followed beyond a broken rule"
+
+  /// Why the search was cut short; nil: it was not.
+  public var cutShort: String? {
+    guard let openEnds else { return "Nothing was explored." }
+    return openEnds.first { !$0.hasPrefix(Self.beyondABrokenRule) }
+  }
+
+  /// Why the absence of a defect from this result does not prove that the image is without it; nil:
+  /// it does, within the scenario's environment.
+  public func doubt(about identity: Counterexample.Identity) -> String? {
+    guard let openEnds else { return "Nothing was explored." }
+    if let first = openEnds.first { return first }
+    // Of the states that hang with the same functions in flight one is examined: it can stand before
+    // another whose lock is held by somebody else.
+    let isAboutProgress = Progress.rules.contains(identity.rule)
+    let hiding = counterexamples.first {
+      isAboutProgress && $0.identity.functions.last == identity.functions.last
+        && Progress.rules.contains($0.rule)
+    }
+    return hiding.map {
+      "It may be hidden by another counterexample (\($0.rule), \($0.identity.fingerprint.prefix(8))) "
+        + "which hangs in the same function."
     }
   }
 }

@@ -43,15 +43,22 @@ final class World {
   var stacks: [(name: String, low: UInt64, high: UInt64)] = []
   var ignored: [(address: UInt64, size: Int)] = []
   var handedOver: Set<UInt64> = []
+  private var atomicSymbols: [(address: UInt64, size: Int)] = []
 
   /// Whether there is a source that IF does not stop.
   let hasNMI: Bool
+  /// Physical addresses / 4 of what the job calls atomic.
+  var atomics: Set<UInt64> = []
 
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
   var owners: [OwnerKey] = []
-  /// Locks that some handler takes, with where.
+  /// Locks that some handler takes, by `handlerKey`, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
+  /// Physical addresses / 4 of bytes that synchronise contexts: see `learnSynchronisation`.
+  var synchronisation: Set<UInt64> = []
+  /// Which locks were acquired while which were held.
+  var lockOrder = LockOrder()
   /// The largest slack between the deepest interruptible point and the branching point, by stack
   /// (upper bits) and depth of interrupts (lower eight).
   var slack: [Int: UInt64] = [:]
@@ -63,6 +70,16 @@ final class World {
   var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
 
+  /// A lock together with the present CPU: a handler on another one does no harm here.
+  func handlerKey(_ lock: UInt64) -> UInt64 { lock ^ UInt64(cpuIndex) << 56 }
+
+  /// Whether what a whole search decides says that a violation counts.
+  func isConfirmed(_ v: Violation) -> Bool {
+    if let lock = v.onlyIfHandlerTakes, handlerLocks[lock] == nil { return false }
+    if let word = v.unlessSynchronised, synchronisation.contains(word) { return false }
+    return true
+  }
+
   struct OwnerKey {
     let strand: UInt64
     let depth: Int
@@ -70,6 +87,9 @@ final class World {
 
   /// The CPU that steps now.
   var cpuIndex = 0
+  var cpuCount: Int { machine.cpus.count }
+  /// The last choice raised a source that no CPU has taken yet.
+  var isLatched = false
   var cpu: CPU { machine.cpus[cpuIndex] }
 
   init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
@@ -81,7 +101,7 @@ final class World {
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
     book = RuleBook()
-    hasNMI = scenario.sources.contains(where: \.nmi)
+    hasNMI = scenario.sources.contains { $0.nmi || $0.machineCheck }
     coldCache = .allocate(capacity: CPU.wordCount * machine.cpus.count)
     hookFilter = .allocate(capacity: Int(World.hookFilterBits / 64))
     hookFilter.initialize(repeating: 0, count: Int(World.hookFilterBits / 64))
@@ -132,15 +152,20 @@ final class World {
   }
 
   private func resolve() throws {
-    guard scenario.cpus == 1 else {
-      throw ScenarioError(
-        "scenario `\(scenario.name)`: \(scenario.cpus) CPUs; this version runs one")
+    guard let source = scenario.sources.first(where: { $0.cpu >= scenario.cpus }) else {
+      return try resolveNames()
     }
+    throw ScenarioError(
+      "scenario `\(scenario.name)`: source `\(source.name)` is for CPU \(source.cpu), but there \(scenario.cpus == 1 ? "is 1 CPU" : "are \(scenario.cpus) CPUs"); raise `cpus:` or change the source's `cpu:`"
+    )
+  }
+
+  private func resolveNames() throws {
     guard scenario.invariants.isEmpty else {
       throw ScenarioError(
         "scenario `\(scenario.name)`: invariants are not supported by this version")
     }
-    guard scenario.sources.count <= 16 else {
+    guard scenario.sources.count <= Choice.sourceLimit else {
       throw ScenarioError("scenario `\(scenario.name)`: more than 16 sources")
     }
     for (i, lock) in scenario.locks.enumerated() {
@@ -173,6 +198,10 @@ final class World {
       }
       stacks.append((s.symbol, low, low + UInt64(size)))
     }
+    for name in scenario.atomics ?? [] {
+      atomicSymbols.append(
+        (try address(of: name, for: "atomics"), image.symbols.symbol(named: name)!.size))
+    }
     for r in scenario.ignore {
       let a = try address(of: r.symbol, for: "ignore")
       let size = r.size ?? max(1, image.symbols.symbol(named: r.symbol)!.size)
@@ -199,12 +228,14 @@ final class World {
     machine.setHook(linear: target)
     defer { machine.clearHooks() }
     while machine.instructions < UInt64(limit) {
-      switch machine.run(cpu: 0, limit: limit - Int(machine.instructions)) {
+      let (stop, index) = machine.runAll(limit: limit - Int(machine.instructions))
+      let rip = machine.cpus[index].rip
+      switch stop {
       case .visible:
         hits += 1
         if hits == scenario.start.hits { return }
         machine.clearHooks()
-        _ = machine.run(cpu: 0, limit: 1)
+        _ = machine.run(cpu: index, limit: 1)
         machine.setHook(linear: target)
       case .limit, .event: continue
       case .halted:
@@ -213,11 +244,11 @@ final class World {
         )
       case .shutdown:
         throw ScenarioError(
-          "scenario `\(scenario.name)`: triple fault at \(image.symbols.describe(machine.cpus[0].rip)) before `\(symbol)` was reached"
+          "scenario `\(scenario.name)`: triple fault at \(image.symbols.describe(rip)) before `\(symbol)` was reached"
         )
       case .unmodelled:
         throw ScenarioError(
-          "scenario `\(scenario.name)`: boot executed what is not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(machine.cpus[0].rip))"
+          "scenario `\(scenario.name)`: boot executed what is not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(rip))"
         )
       case .exit:
         throw ScenarioError(
@@ -237,15 +268,22 @@ final class World {
     installHooks()
     for index in machine.cpus.indices {
       cpuIndex = index
-      ghost[Ghost.Layout.strand + index] = cpu.cpl == 3 ? userStrand() : cpu.rsp
+      ghost[Ghost.Layout.strand + index] = firstStrand(index)
       ghost[Ghost.Layout.kernelGS + index] =
         cpu.cpl == 3 ? cpu[CPU.Word.kernelGSBase] : cpu.base(CPU.Segment.gs)
     }
     cpuIndex = 0
-    // All that a search goes back to is there by now.
     memory.setBase()
     machine.observation.stopAtShared = true
     machine.keepsOutput = false
+    machine.lastEndOfInterrupt = nil
+    for (address, size) in atomicSymbols {
+      for i in 0..<UInt64(max(size, 1)) {
+        if let physical = machine.physicalAddress(cpu: 0, linear: address + i) {
+          atomics.insert(physical >> 2)
+        }
+      }
+    }
     machine.observation.lowestSP = cpu.rsp
     instructionsAtStart = machine.instructions
     memory.clearJournal()
@@ -266,6 +304,17 @@ final class World {
   }
 
   static let userStrandBit: UInt64 = 1 << 63
+  /// With a CPU's number: what it runs before it has loaded a stack of its own.
+  static let startStrandBit: UInt64 = 1 << 62
+
+  /// The strand of a CPU where nothing is known of it but its registers.
+  func firstStrand(_ index: Int) -> UInt64 {
+    let cpu = machine.cpus[index]
+    if index > 0 && (machine.isWaitingForStartUp(cpu: index) || machine.isInRealMode(cpu: index)) {
+      return World.startStrandBit | UInt64(index)
+    }
+    return cpu.cpl == 3 ? userStrand() : cpu.rsp
+  }
 
   func userStrand() -> UInt64 {
     let top = machine.readTSSStack(cpuIndex)
@@ -309,13 +358,16 @@ final class World {
   func vectorName(_ vector: Int, kind: Event.Kind) -> String {
     switch kind {
     case .nmi: return "NMI"
+    case .machineCheck: return "machine check"
     case .exception: return "exception \(vector)"
     case .software where vector == Event.systemCall: return "SYSCALL"
     case .software where vector == Event.systemEnter: return "SYSENTER"
     case .software: return "int 0x" + String(vector, radix: 16)
     default:
       if let source = scenario.sources.first(where: { s in
-        s.line.map { machine.vector(ofLine: $0) == vector } ?? false
+        s.localTimer
+          ? s.cpu == cpuIndex && machine.timerVector(cpu: s.cpu) == vector
+          : s.line.map { machine.vector(ofLine: $0) == vector } ?? false
       }) {
         return "interrupt \(vector) (\(source.name))"
       }

@@ -38,7 +38,7 @@ import Testing
     try raw.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
     try raw.close()
     for access in [Store.Access.read, .write] {
-      #expect(throws: StoreError.newerSchema(path: path, found: 99, known: 1)) {
+      #expect(throws: StoreError.newerSchema(path: path, found: 99, known: 2)) {
         try Store(path: path, access: access)
       }
     }

@@ -47,6 +47,29 @@ import Testing
       try query.rows(of: "SELECT count(*) FROM counterexample").rows == [[.integer(2)]])
   }
 
+  @Test func lists_can_be_taken_apart() throws {
+    #expect(
+      try query.rows(
+        of: """
+          SELECT DISTINCT value FROM counterexample, json_each(functions) ORDER BY value
+          """
+      ).rows == [[.text("console_write")], [.text("keyboard")]])
+  }
+
+  @Test(arguments: [
+    "SELECT zeroblob(1000000000)", "SELECT hex(zeroblob(40000000))",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(60000000) FROM n",
+    "SELECT * FROM pragma_table_info('run')", "SELECT writefile('x', 'y')", "SELECT edit('x')",
+    "SELECT * FROM fsdir('/')",
+  ])
+  func a_query_cannot_take_all_the_memory_or_reach_outside(sql: String) throws {
+    let error = #expect(throws: StoreError.self) { try query.rows(of: sql) }
+    guard case .query = error else {
+      Issue.record("not refused as a query, but \(String(describing: error))")
+      return
+    }
+  }
+
   @Test func a_query_that_runs_away_is_stopped() throws {
     #expect(throws: StoreError.queryTooLong(seconds: 1)) {
       try query.rows(
@@ -75,6 +98,16 @@ import Testing
     #expect(try ids(["image": .text("core-i386")]).count == 2)
     #expect(try ids(["since": .text("2999-01-01")]).isEmpty)
     #expect(try ids(["rule": .text("' OR 1 --")]).isEmpty)
+    #expect(try ids(["function": .text("console_*")]).count == 2)
+    #expect(try ids(["function": .text("console")]).isEmpty)
+    #expect(try ids(["pattern": .text("%HANDLER waits%")]).count == 2)
+    #expect(try ids(["pattern": .text("%data-race%")]) == [.integer(2)])
+    #expect(try ids(["pattern": .text("%\\%%")]).isEmpty)
+    #expect(try ids(["machine": .text("[\"new\",\"gone\"]")]).count == 2)
+    #expect(try ids(["machine": .text("[\"gone\"]")]).isEmpty)
+    #expect(try ids(["person": .text("[\"fixed\"]")]).isEmpty)
+    #expect(
+      try ids(["person": .text("[\"unreviewed\"]"), "rule": .text("deadlock")]) == [.integer(1)])
   }
 
   @Test func saved_queries_compile() throws {

@@ -1,13 +1,15 @@
 import Database
 import Foundation
+import GRDB
 import Model
 
 /// A folder of its own for a test's files.
 final class Folder {
   let url: URL
 
-  init() throws {
-    url = FileManager.default.temporaryDirectory
+  init(in place: String? = nil) throws {
+    let usable = place.flatMap { FileManager.default.isWritableFile(atPath: $0) ? $0 : nil }
+    url = (usable.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory)
       .appendingPathComponent("locklab-database-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   }
@@ -60,5 +62,34 @@ enum Sample {
         ContextStack(context: "interrupt 33 (keyboard)", frames: []),
       ],
       holders: ["task reader holds console_lock."], waiters: ["the keyboard handler waits for it."])
+  }
+}
+
+/// A database as any program opens it.
+struct RawDatabase {
+  private let queue: DatabaseQueue
+
+  init(_ path: String) throws { queue = try DatabaseQueue(path: path) }
+
+  func execute(_ sql: String) throws { try queue.write { try $0.execute(sql: sql) } }
+
+  func text(_ sql: String) throws -> String? {
+    try queue.read { try String.fetchOne($0, sql: sql) }
+  }
+}
+
+extension Store {
+  /// Every row of every table, as text; what a merge must not change when it is done again.
+  static func dump(_ path: String) throws -> String {
+    let queue = try DatabaseQueue(path: path)
+    defer { try? queue.close() }
+    return try queue.read { db in
+      let tables = try String.fetchAll(
+        db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+      return try tables.flatMap { table in
+        [table]
+          + (try Row.fetchAll(db, sql: "SELECT * FROM \(table) ORDER BY 1").map(\.description))
+      }.joined(separator: "\n")
+    }
   }
 }

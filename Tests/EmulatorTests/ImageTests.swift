@@ -37,6 +37,23 @@ import Testing
     compare(ours, theirs, "QEMU")
   }
 
+  /// Four CPUs, of which one prints.
+  @Test(
+    .enabled(
+      if: qemu != nil,
+      "qemu-system-i386 IS NOT INSTALLED: nothing was compared with it. Run `make test`."),
+    arguments: [64, 7, 1000])
+  func four_CPUs_print_what_QEMU_prints(quantum: Int) throws {
+    let folder = try Folder()
+    let file = try folder.build("smp")
+    let machine = Machine(cpuCount: 4)
+    try machine.loadMultiboot(ELFImage([UInt8](Data(contentsOf: file))))
+    let (stop, cpu) = machine.runAll(limit: 20_000_000, quantum: quantum)
+    #expect(stop == .exit, "CPU \(cpu) stopped with \(stop): \(machine.unmodelled ?? "")")
+    let theirs = try runQEMU(file, folder, ["-smp", "4,sockets=4"])
+    compare(String(decoding: machine.serialOutput, as: UTF8.self), theirs, "QEMU")
+  }
+
   /// The same in 64-bit mode and with PAE. The image is loaded as the ELF64 file that it is here, and as the same
   /// bytes in an ELF32 file by QEMU, which refuses ELF64 with a multiboot header.
   ///
@@ -130,7 +147,9 @@ import Testing
     return String(decoding: machine.serialOutput, as: UTF8.self)
   }
 
-  func runQEMU(_ file: URL, _ folder: Folder, is64Bit: Bool = false) throws -> String {
+  func runQEMU(
+    _ file: URL, _ folder: Folder, is64Bit: Bool = false, _ more: [String] = []
+  ) throws -> String {
     let serial = folder.url.appendingPathComponent("serial")
     // Its exit status is odd by construction of isa-debug-exit, and 0 after a triple fault.
     try folder.execute(
@@ -138,7 +157,7 @@ import Testing
       (is64Bit ? ["-cpu", "max,vendor=GenuineIntel"] : []) + [
         "-kernel", file.path, "-m", "64", "-display", "none", "-no-reboot", "-monitor", "none",
         "-serial", "file:\(serial.path)", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-      ], statuses: [0, 33])
+      ] + more, statuses: [0, 33])
     return try String(contentsOf: serial, encoding: .utf8)
   }
 }

@@ -16,7 +16,7 @@ import Testing
     print("64-bit sequence test: \(LongSequenceTests.count) sequences, LOCKLAB_SEED=\(seed &- 9)")
     let contents = LongArena.contents(seed: seed)
     var random = SplitMix64(seed: seed)
-    let machines = (0..<2).map { _ in LongTestMachine() }
+    let machines = (0..<2).map { _ in LongTestMachine(ramBytes: 24 << 20) }
     let saved = (0..<CPU.wordCount).map { machines[0].cpu[$0] }
     machines[1].machine.memory.setBase()
     machines[1].machine.observation.stopAtShared = false
@@ -49,6 +49,11 @@ import Testing
       let stop = machines[0].machine.run(cpu: 0, limit: LongSequenceTests.length)
       let executed = Int(machines[0].machine.instructions - before)
       let other = follow(machines[1], executed, stop) { 1 + Int(random.next() % 5) }
+      if other == .unmodelled, machines[1].machine.unmodelled!.hasPrefix("single steps") {
+        // The one difference there is meant to be.
+        copy(from: machines[0], to: machines[1])
+        continue
+      }
       #expect(other == stop, "sequence \(number), \(String(start, radix: 16))")
       for w in 0..<CPU.wordCount where machines[1].cpu[w] != machines[0].cpu[w] {
         let text = Machine.disassemble(code, mode: DecodeMode.long64, at: start).text
@@ -70,6 +75,14 @@ import Testing
         Issue.record("memory differs at \(String(at, radix: 16))")
         return
       }
+    }
+  }
+
+  private func copy(from source: LongTestMachine, to target: LongTestMachine) {
+    let (a, b) = (source.machine.memory, target.machine.memory)
+    for at in stride(from: 0 as UInt64, to: a.hiddenBase + 9 * 4096, by: 8)
+    where a.word(at: at) != b.word(at: at) && at / 4096 != a.hiddenBase / 4096 {
+      b.setWord(at: at, a.word(at: at))
     }
   }
 

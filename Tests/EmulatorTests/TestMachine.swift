@@ -11,8 +11,8 @@ final class TestMachine {
   private static let gdt: UInt64 = 0xA000
   static let code: UInt64 = 0x10_0000
 
-  init(ramBytes: Int = 16 << 20) {
-    machine = Machine(ramBytes: ramBytes)
+  init(cpuCount: Int = 1, ramBytes: Int = 16 << 20) {
+    machine = Machine(cpuCount: cpuCount, ramBytes: ramBytes)
     let memory = machine.memory
     // Null, code, data: base 0, limit 4 GiB. Intel SDM Vol. 3A §3.4.5.
     memory.setWord(at: TestMachine.gdt + 8, 0x00CF_9B00_0000_FFFF)

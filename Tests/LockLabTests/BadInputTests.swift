@@ -100,7 +100,7 @@ import Testing
     try workshop.write("locklab.db", bytes: bytes)
     try workshop.expectFailure(
       "check", "locklab.yml",
-      says: "locklab.db: written by a newer LockLab (schema 77, this one knows 1); "
+      says: "locklab.db: written by a newer LockLab (schema 77, this one knows 2); "
         + "update LockLab or name another file with --db")
   }
 

@@ -69,10 +69,10 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:5:19: expected a text, found the number 7; "
         + "put it in quotes if that is meant"),
     .scenario(
-      "a number out of range", "cpus: 0", says: "locklab.yml:5:11: 0 is out of range: 1 to 64"),
+      "a number out of range", "cpus: 0", says: "locklab.yml:5:11: 0 is out of range: 1 to 8"),
     .scenario(
       "an enormous number", "cpus: 99999999999999999999",
-      says: "locklab.yml:5:11: 99999999999999999999 is out of range: 1 to 64"),
+      says: "locklab.yml:5:11: 99999999999999999999 is out of range: 1 to 8"),
     .scenario(
       "a list for a mapping", "start: [a]",
       says: "locklab.yml:5:12: expected a mapping, found a list"),
@@ -81,7 +81,9 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:5:13: 'lots' is not a size; write bytes, or 64K, 32M, 1G"),
     .scenario(
       "a source without line", "sources: [{name: timer}]",
-      says: "locklab.yml:5:15: a source has either a `line` from 0 to 15 or `nmi: true`"),
+      says:
+        "locklab.yml:5:15: a source has either a `line` from 0 to 15 or one of `nmi: true`, `machine-check: true`, `local-timer: true`"
+    ),
     .scenario(
       "two sources of one name", "sources: [{name: a, line: 0}, {name: a, line: 1}]",
       says: "locklab.yml:5:14: two sources are called 'a'"),

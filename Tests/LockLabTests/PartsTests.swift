@@ -56,14 +56,15 @@ import Testing
     progress.states = 10_000
     progress.seconds = 2
     progress.frontier = 120
+    progress.storedBytes = 275_000
     progress.injected = 3
     #expect(
       ProgressReport.describe(progress)
-        == "10,000 states  5,000/s  frontier 120  3 injected  2.0 s so far")
+        == "10,000 states  5,000/s  27 B/state  frontier 120  3 injected  2.0 s so far")
     progress.estimatedStates = 20_000...60_000
     #expect(
       ProgressReport.describe(progress)
-        == "10,000 states  5,000/s  frontier 120  3 injected  2.0 s to 10.0 s left")
+        == "10,000 states  5,000/s  27 B/state  frontier 120  3 injected  2.0 s to 10.0 s left")
   }
 
   @Test func what_weighs_more_decides_the_exit_status() {

@@ -31,6 +31,8 @@ import Testing
             restores the outer flags, interrupts come on, and the inner lock is still held.
             The first lock taken must be the last one released.
 
+            Severity: warning, because it does harm where the outer release turns interrupts on.
+
             Needs to know which functions are locks: `locks` in the job file.
 
             """, errors: ""))

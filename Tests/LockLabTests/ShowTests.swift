@@ -26,7 +26,7 @@ import Testing
         instructions  1,516
         locks         console_lock
         functions     console_write → keyboard_interrupt
-        fingerprint   c0d0bbd68bc242b2b560df24caf3c78f
+        fingerprint   60242a6c8a274a260a29f5cebc4f9492
 
         What happened
          step  IF  held          task reader    system call    interrupt 33 (keyboard)
@@ -88,7 +88,7 @@ import Testing
         instructions  1,516
         locks         console_lock
         functions     console_write → keyboard_interrupt
-        fingerprint   c0d0bbd68bc242b2b560df24caf3c78f
+        fingerprint   60242a6c8a274a260a29f5cebc4f9492
 
         What happened
                                  task reader

@@ -14,11 +14,20 @@ enum TinyKernel: String, CaseIterable {
 
   /// Compiles the kernel to `FOLDER/NAME.elf`; its path.
   func build(in workshop: Workshop, name: String? = nil) throws -> String {
-    let source = workshop.path("\(rawValue).S")
-    let image = workshop.path("\(name ?? rawValue).elf")
-    try Self.source.replacing("@BODY@", with: body).write(
+    try Self.write(body: body, to: name ?? rawValue, in: workshop)
+  }
+
+  /// Compiles a kernel that goes on with this code after its setup, and whose timer runs `handler`;
+  /// its path.
+  @discardableResult
+  static func write(
+    body: String, handler: String = "  incl counter", to name: String, in workshop: Workshop
+  ) throws -> String {
+    let source = workshop.path("\(name).S")
+    let image = workshop.path("\(name).elf")
+    try Self.source(body: body, handler: handler).write(
       toFile: source, atomically: true, encoding: .utf8)
-    let object = workshop.path("\(rawValue).o")
+    let object = workshop.path("\(name).o")
     try Self.run(["clang", "-target", "i686-unknown-none-elf", "-g", "-c", source, "-o", object])
     try Self.run([
       "ld.lld", "-m", "elf_i386", "-static", "-n", "-e", "_start", "--image-base=0x100000",
@@ -27,15 +36,21 @@ enum TinyKernel: String, CaseIterable {
     return image
   }
 
-  private static func run(_ arguments: [String]) throws {
+  /// Runs a tool, in a folder if one is given.
+  static func run(_ arguments: [String], in folder: URL? = nil) throws {
     let process = Process()
+    process.currentDirectoryURL = folder
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
-    let errors = Pipe()
-    process.standardError = errors
+    // A file, not a pipe: reading from one is not taken up again after a signal.
+    let errors = FileManager.default.temporaryDirectory
+      .appendingPathComponent("locklab-tool-\(UUID().uuidString)")
+    try Data().write(to: errors)
+    defer { try? FileManager.default.removeItem(at: errors) }
+    process.standardError = try FileHandle(forWritingTo: errors)
     try process.run()
-    let message = errors.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
+    let message = try Data(contentsOf: errors)
     guard process.terminationStatus == 0 else {
       throw Failed(message: String(decoding: message, as: UTF8.self))
     }
@@ -49,10 +64,15 @@ enum TinyKernel: String, CaseIterable {
     }
   }
 
+  /// A kernel that comes to this code once all is set up.
+  static func source(body: String, handler: String = "  incl counter") -> String {
+    source.replacing("@BODY@", with: body).replacing("@HANDLER@", with: handler)
+  }
+
   private static let source = """
     .section .text
     .long 0x1BADB002, 0, -0x1BADB002
-    .globl _start, timer, endless, idle, broken
+    .globl _start, timer, endless, idle, broken, start
     _start:
       movl $stack_top, %esp
       lgdt gdt_pointer
@@ -90,7 +110,7 @@ enum TinyKernel: String, CaseIterable {
     @BODY@
     timer:
       pushl %eax
-      incl counter
+    @HANDLER@
       movb $0x20, %al
       outb %al, $0x20
       popl %eax

@@ -25,7 +25,9 @@ import Testing
         targets.append(target)
         expected.append(Edge(source: source, choice: bit, target: target))
       }
-      graph.addEdges(from: source, choices: choices, targets: targets)
+      targets.withUnsafeBufferPointer {
+        graph.addEdges(from: source, choices: choices, targets: $0)
+      }
     }
     var edges: [Edge] = []
     graph.forEachEdge { edges.append(Edge(source: $0, choice: $1, target: $2)) }

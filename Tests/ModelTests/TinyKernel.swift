@@ -12,6 +12,13 @@ struct TinyKernel {
   static let variableCount = 4
   static let lockCount = 2
 
+  static let vectorCount = 96
+  /// Set when the main program begins: the other CPUs wait for it.
+  static let go: UInt64 = 0x12_0200
+  private static let alive: UInt64 = 0x12_0204
+  private static let trampoline: UInt32 = 0x8000
+
+  let cpuCount: Int
   var image: [UInt8]
   var symbols: FixedSymbols
 
@@ -21,11 +28,16 @@ struct TinyKernel {
   ///     IRET follow.
   ///   - others: bodies for other vectors below 48 (NMI, exceptions, INT n); no EOI follows.
   ///   - functions: code that is emitted as it stands.
+  ///   - processors: main programs of the other CPUs, which are started before the main program runs,
+  ///     and wait until it does.
+  ///   - messages: bodies for vectors 80, 81, …, which end with an EOI to the local APIC.
   init(
     main: (inout Assembler) -> Void, handlers: [(inout Assembler) -> Void],
     others: [(vector: Int, body: (inout Assembler) -> Void)] = [],
-    functions: (inout Assembler) -> Void = { _ in }
+    functions: (inout Assembler) -> Void = { _ in },
+    processors: [(inout Assembler) -> Void] = [], messages: [(inout Assembler) -> Void] = []
   ) {
+    cpuCount = 1 + processors.count
     var a = Assembler(origin: TinyKernel.base)
     // Multiboot header: magic, flags, checksum. Multiboot specification 0.6.96 §3.1.1.
     a.word(0x1BAD_B002)
@@ -45,9 +57,10 @@ struct TinyKernel {
     a.align(8)
     a.label("idt")
     let idt = a.position
-    for _ in 0..<48 { a.bytes([0, 0, 0, 0, 0, 0, 0, 0]) }
+    for _ in 0..<TinyKernel.vectorCount { a.bytes([0, 0, 0, 0, 0, 0, 0, 0]) }
     a.label("idtr")
-    a.bytes([UInt8((48 * 8 - 1) & 0xFF), UInt8((48 * 8 - 1) >> 8)])
+    let limit = TinyKernel.vectorCount * 8 - 1
+    a.bytes([UInt8(limit & 0xFF), UInt8(limit >> 8)])
     a.address(of: "idt")
     a.align(16)
 
@@ -78,7 +91,15 @@ struct TinyKernel {
       other.body(&a)
       a.bytes([0x61, 0xCF])  // popa; iret
     }
+    for (i, body) in messages.enumerated() {
+      a.label("message\(i)")
+      a.bytes([0x60])  // pusha
+      body(&a)
+      a.storeAPIC(0xB0, 0)
+      a.bytes([0x61, 0xCF])  // popa; iret
+    }
     functions(&a)
+    if !processors.isEmpty { TinyKernel.startUpCode(&a, processors) }
     a.label("trap")
     a.bytes([0xF4, 0xEB, 0xFD])  // hlt; jmp to the hlt
 
@@ -102,20 +123,28 @@ struct TinyKernel {
     ] as [(UInt8, UInt8)] {
       a.bytes([0xB0, value, 0xE6, port])
     }
+    if !processors.isEmpty { TinyKernel.startProcessors(&a, processors.count) }
     // Registers begin at zero, so that they differ between runs of a program only by its own doing.
     for r: UInt8 in [0, 1, 2, 3, 5, 6, 7] { a.bytes([0x31, 0xC0 | r << 3 | r]) }
     a.label("start")
+    if !processors.isEmpty {
+      a.bytes([0xC7, 0x05])  // mov dword [go], 1
+      a.word(UInt32(TinyKernel.go))
+      a.word(1)
+    }
     main(&a)
     a.label("done")
     a.bytes([0xF4, 0xEB, 0xFD])  // hlt; jmp to the hlt
     a.resolve()
     for i in handlers.indices { a.gate(idt, vector: 32 + i, to: a.labels["handler\(i)"]!) }
+    for i in messages.indices { a.gate(idt, vector: 80 + i, to: a.labels["message\(i)"]!) }
     for vector in 0..<32 { a.gate(idt, vector: vector, to: a.labels["trap"]!) }
     for other in others {
       a.gate(idt, vector: other.vector, to: a.labels["vector\(other.vector)"]!)
     }
 
     symbols = FixedSymbols(labels: a.labels, end: a.position)
+    symbols.add("variables", TinyKernel.variables, size: 4 * TinyKernel.variableCount)
     for i in 0..<TinyKernel.lockCount {
       symbols.add("lock\(i)", TinyKernel.locks + UInt64(4 * i), size: 4)
     }
@@ -130,6 +159,7 @@ struct TinyKernel {
   func scenario(arrivals: [Int?]) -> Scenario {
     var s = Scenario(name: "tiny", image: "tiny")
     s.memory = 2 << 20
+    s.cpus = cpuCount
     s.start.symbol = "start"
     for (i, n) in arrivals.enumerated() {
       var source = Source(name: "source\(i)", line: i)
@@ -138,6 +168,77 @@ struct TinyKernel {
     }
     s.locks = [LockDiscipline(acquire: ["spin_acquire"], release: ["spin_release"])]
     return s
+  }
+
+  /// What another CPU runs from its start-up message on: real mode, then protected mode, then, once
+  /// the main program has begun, a program of its own.
+  private static func startUpCode(
+    _ a: inout Assembler, _ processors: [(inout Assembler) -> Void]
+  ) {
+    a.align(16)
+    a.label("trampoline")
+    // Real mode: cli; cld; xor ax,ax; mov ds,ax; lgdt [trampoline + 64]; mov eax,cr0; or al,1;
+    // mov cr0,eax; jmp 8:other
+    a.bytes([0xFA, 0xFC, 0x31, 0xC0, 0x8E, 0xD8])
+    a.bytes([
+      0x66, 0x0F, 0x01, 0x16, UInt8((trampoline + 64) & 0xFF), UInt8((trampoline + 64) >> 8),
+    ])
+    a.bytes([0x0F, 0x20, 0xC0, 0x0C, 0x01, 0x0F, 0x22, 0xC0])
+    a.bytes([0x66, 0xEA])
+    a.address(of: "other")
+    a.bytes([8, 0])
+    while a.position < a.labels["trampoline"]! + 64 { a.bytes([0x90]) }
+    a.bytes([23, 0])
+    a.address(of: "gdt")
+    a.label("trampoline_end")
+    a.label("other")
+    a.bytes([0xB8, 16, 0, 0, 0])  // mov eax, 16
+    for segment: UInt8 in [0xD8, 0xC0, 0xD0, 0xE0, 0xE8] { a.bytes([0x8E, segment]) }
+    a.bytes([0xA1])  // mov eax, [APIC ID]
+    a.word(0xFEE0_0020)
+    a.bytes([0xC1, 0xE8, 24, 0x89, 0xC3, 0xC1, 0xE0, 13])  // shr eax,24; mov ebx,eax; shl eax,13
+    a.bytes([0x8D, 0xA0])  // lea esp, [eax + stackTop]
+    a.word(UInt32(stackTop))
+    a.bytes([0x0F, 0x01, 0x1D])  // lidt
+    a.address(of: "idtr")
+    a.storeAPIC(0xF0, 0x1FF)
+    a.bytes([0xF0, 0xFF, 0x05])  // lock inc dword [alive]
+    a.word(UInt32(alive))
+    a.label("other_waits")
+    a.bytes([0xF3, 0x90, 0x83, 0x3D])  // pause; cmp dword [go], 0
+    a.word(UInt32(go))
+    a.bytes([0])
+    a.branch(4, to: "other_waits")
+    for i in processors.indices {
+      a.bytes([0x83, 0xFB, UInt8(i + 1)])  // cmp ebx, i + 1
+      a.branch(4, to: "main\(i + 1)")
+    }
+    for (i, body) in processors.enumerated() {
+      a.label("main\(i + 1)")
+      for r: UInt8 in [0, 1, 2, 3, 5, 6, 7] { a.bytes([0x31, 0xC0 | r << 3 | r]) }
+      body(&a)
+      a.label("done\(i + 1)")
+      a.bytes([0xF4, 0xEB, 0xFD])  // hlt; jmp to the hlt
+    }
+  }
+
+  private static func startProcessors(_ a: inout Assembler, _ count: Int) {
+    a.bytes([0xBE])  // mov esi, trampoline
+    a.address(of: "trampoline")
+    a.bytes([0xBF])  // mov edi, its place
+    a.word(trampoline)
+    a.bytes([0xB9, 80, 0, 0, 0, 0xFC, 0xF3, 0xA4])  // mov ecx, 80; cld; rep movsb
+    for i in 1...count {
+      a.storeAPIC(0x310, UInt32(i) << 24)
+      a.storeAPIC(0x300, 0x4500)
+      a.storeAPIC(0x300, 0x4600 | trampoline >> 12)
+      let label = a.freshLabel()
+      a.label(label)
+      a.bytes([0x83, 0x3D])  // cmp dword [alive], i
+      a.word(UInt32(alive))
+      a.bytes([UInt8(i)])
+      a.branch(5, to: label)
+    }
   }
 
   /// ELF32 with one segment. System V ABI, "ELF header" and "Program header".
@@ -211,6 +312,12 @@ struct Assembler {
     bytes([0xE8])
     references.append((code.count, label, true))
     word(0)
+  }
+  /// Stores to a register of the local APIC.
+  mutating func storeAPIC(_ offset: UInt32, _ value: UInt32) {
+    bytes([0xC7, 0x05])
+    word(0xFEE0_0000 + offset)
+    word(value)
   }
   mutating func resolve() {
     for r in references {

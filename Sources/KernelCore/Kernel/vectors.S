@@ -4,6 +4,9 @@
 
 #include "segments.h"
 #include "sizes.h"
+#include "trap_frame.h"
+
+        .cfi_sections .debug_frame
 
         .text
 
@@ -11,14 +14,20 @@
         .type   vector_\vector, @function
 vector_\vector:
         .if     \has_error_code == 0
+        TRAP_FRAME(0)
         push    $0
+        .cfi_adjust_cfa_offset WORD_BYTES
+        .else
+        TRAP_FRAME(WORD_BYTES)
         .endif
         push    $\vector
+        .cfi_adjust_cfa_offset WORD_BYTES
         .if     HAS_OWN_STACK(\vector)
         jmp     own_stack_common
         .else
         jmp     trap_common
         .endif
+        .cfi_endproc
         .size   vector_\vector, . - vector_\vector
         .endm
 

@@ -9,17 +9,22 @@
 // off first.
 
 #include "segments.h"
+#include "trap_frame.h"
 
+        .cfi_sections .debug_frame
         .text
 
         .globl  trap_common
         .type   trap_common, @function
 trap_common:
+        TRAP_FRAME(8)
         pushal
+        SAVED_BY_PUSHAL
         pushl   %ds
         pushl   %es
         pushl   %fs
         pushl   %gs
+        .cfi_adjust_cfa_offset 16
         cld                             // the compiler relies on it
         movl    $KERNEL_DATA, %eax      // until here DS may be anything a user loaded
         movl    %eax, %ds
@@ -29,8 +34,10 @@ trap_common:
         .globl  entry_complete
 entry_complete:
         pushl   %esp                    // the frame, as trap_dispatch's argument
+        .cfi_adjust_cfa_offset 4
         call    trap_dispatch
         addl    $4, %esp
+        .cfi_adjust_cfa_offset -4
 
 // The way out. A new task starts here too: its stack was made to look as if it had
 // been interrupted at the first instruction of its program.
@@ -43,9 +50,14 @@ exit_begins:
         popl    %fs
         popl    %es
         popl    %ds
+        .cfi_adjust_cfa_offset -16
         popal
+        .cfi_endproc
+        TRAP_FRAME(8)
         addl    $8, %esp                // vector and error code
+        .cfi_adjust_cfa_offset -8
         iretl                           // EFLAGS, IF included, as they were (M5)
+        .cfi_endproc
         .size   trap_common, . - trap_common
 
         .section .note.GNU-stack, "", @progbits

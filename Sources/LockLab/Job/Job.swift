@@ -1,6 +1,5 @@
 import Foundation
 import Model
-import Yams
 
 /// A file of scenarios, read and checked as far as that goes without its images.
 struct Job {
@@ -15,12 +14,15 @@ enum ImageSource: Equatable {
   /// Carried in the program.
   case builtin(String)
   case file(String)
+  /// Kept in a database.
+  case bytes([UInt8], origin: String)
 
   /// As the database keeps it.
   var origin: String {
     switch self {
     case .builtin(let name): "builtin:\(name)"
     case .file(let path): "file:\(URL(fileURLWithPath: path).standardizedFileURL.path)"
+    case .bytes(_, let origin): origin
     }
   }
 
@@ -44,6 +46,8 @@ struct JobScenario {
   var symbols: [String: [SymbolUse]] = [:]
   /// What a report says besides the search's own notes.
   var notes: [String] = []
+  /// The job is in the program, not in a file.
+  var isCarried = false
 
   struct SymbolUse {
     var symbol: String
@@ -69,16 +73,14 @@ extension Job {
       whole.images.merge(job.images) { first, _ in first }
       whole.scenarios += job.scenarios
     }
+    for index in whole.scenarios.indices { whole.scenarios[index].isCarried = true }
     return whole
   }
 
   static func load(_ path: String) throws -> Job {
-    let bytes = try readFile(path, limit: 16 << 20)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw JobError(file: path, message: "not a job file: it is not UTF-8 text")
-    }
-    return try Job(
-      yaml: text, file: path, folder: URL(fileURLWithPath: path).deletingLastPathComponent())
+    try Job(
+      yaml: try readText(path, what: "job file"), file: path,
+      folder: URL(fileURLWithPath: path).deletingLastPathComponent())
   }
 
   /// A job of one scenario, made from the command line.
@@ -103,7 +105,7 @@ extension Job {
   /// Reads a job file's text. Paths in it are relative to `folder`.
   init(yaml: String, file: String, folder: URL?) throws {
     let keys = ["version", "images", "defaults", "scenarios"]
-    let root = JobNode(node: try Self.compose(yaml, file: file), file: file)
+    let root = try JobNode(yaml: yaml, file: file, what: "job file")
     guard root.isMapping else {
       throw root.error("a job file is a mapping with the keys \(keys.joined(separator: ", "))")
     }
@@ -133,53 +135,6 @@ extension Job {
       scenarios.append(scenario)
     }
     guard !scenarios.isEmpty else { throw try required("scenarios").error("there is no scenario") }
-  }
-
-  private static func compose(_ yaml: String, file: String) throws -> Node {
-    try refuseComplexKeys(yaml, file: file)
-    do {
-      guard let node = try Yams.compose(yaml: yaml) else {
-        throw JobError(file: file, message: "the job file is empty")
-      }
-      return node
-    } catch let error as YamlError {
-      switch error {
-      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-        .composer(_, let problem, let mark, _):
-        throw JobError(
-          file: file, place: .init(line: mark.line, column: mark.column),
-          message: "not YAML: \(problem)")
-      case .duplicatedKeysInMapping(let duplicates, let context):
-        throw JobError(
-          file: file, place: .init(line: context.mark.line, column: context.mark.column),
-          message: "given twice in one mapping: \(duplicates.sorted().joined(separator: ", "))")
-      case .reader(let problem, _, _, _):
-        throw JobError(file: file, message: "not YAML: \(problem)")
-      default:
-        throw JobError(file: file, message: "not YAML")
-      }
-    }
-  }
-
-  /// Keys are plain names. Others are refused before the parser compares them with each other, which
-  /// would take for ever where aliases of aliases are keys.
-  private static func refuseComplexKeys(_ yaml: String, file: String) throws {
-    for (number, line) in yaml.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    {
-      let bare = line.replacing(/"(\\.|[^"\\])*"|'[^']*'/) {
-        String(repeating: "x", count: $0.output.0.count)
-      }
-      .replacing(/(^|\s)#.*/, with: "")
-      guard
-        let key = bare.firstMatch(of: /(^|[\s{,\[])\*[^\s,\[\]{}]+\s*:|[\]}]\s*:|(^|[\s{,\[])\?\s/)
-      else {
-        continue
-      }
-      let column = bare.distance(from: bare.startIndex, to: key.range.lowerBound) + 1
-      throw JobError(
-        file: file, place: .init(line: number + 1, column: column),
-        message: "a key is a plain name: no alias, list or mapping")
-    }
   }
 
   private static func images(_ node: JobNode, folder: URL?) throws -> [String: ImageSource] {

@@ -12,7 +12,7 @@ struct ScenarioReader {
     "summary": { $0.result.scenario.summary = try $1.text() },
     "image": { $0.result.scenario.image = try $1.text() },
     "command-line": { $0.result.scenario.commandLine = try $1.text() },
-    "cpus": { $0.result.scenario.cpus = try $1.number(1...64) },
+    "cpus": { $0.result.scenario.cpus = try $1.number(1...8) },
     "memory": { $0.result.scenario.memory = try $1.byteCount() },
     "start": { try $0.readStart($1) },
     "sources": { $0.result.scenario.sources = try Self.sources($1) },
@@ -25,6 +25,7 @@ struct ScenarioReader {
     "stacks": { try $0.readStacks($1) },
     "switches": { $0.result.scenario.switches = try $0.symbols($1, for: "switches") },
     "ignore": { try $0.readIgnored($1) },
+    "atomics": { $0.result.scenario.atomics = try $0.symbols($1, for: "atomics") },
     "invariants": { $0.result.scenario.invariants = try $1.list().map { try $0.text() } },
     "expected-exceptions": {
       $0.result.scenario.expectedExceptions = try $1.list().map { try $0.number(0...31) }
@@ -109,14 +110,26 @@ struct ScenarioReader {
 
   private static func sources(_ node: JobNode) throws -> [Source] {
     try node.list().map { item in
-      let fields = try item.fields(["name", "line", "nmi", "data", "arrivals"], of: "a source")
+      let known = [
+        "name", "line", "nmi", "machine-check", "local-timer", "cpu", "data", "arrivals",
+      ]
+      let fields = try item.fields(known, of: "a source")
       guard let name = fields["name"] else { throw item.error("a source needs a name") }
       var source = Source(name: try name.text(), line: try fields["line"]?.number(0...15))
       source.nmi = try fields["nmi"]?.truth() ?? false
       source.data = try fields["data"].map(data) ?? []
       source.arrivals = try fields["arrivals"]?.bound()
-      guard (source.line == nil) == source.nmi else {
-        throw item.error("a source has either a `line` from 0 to 15 or `nmi: true`")
+      source.machineCheck = try fields["machine-check"]?.truth() ?? false
+      source.localTimer = try fields["local-timer"]?.truth() ?? false
+      source.cpu = try fields["cpu"]?.number(0...7) ?? 0
+      let kinds = [source.line != nil, source.nmi, source.machineCheck, source.localTimer]
+      guard kinds.count(where: { $0 }) == 1 else {
+        throw item.error(
+          "a source has either a `line` from 0 to 15 or one of `nmi: true`, `machine-check: true`, "
+            + "`local-timer: true`")
+      }
+      if let cpu = fields["cpu"], source.line != nil {
+        throw cpu.error("where a line goes is for the kernel to program; leave `cpu` out")
       }
       if source.line == 2 {
         throw fields["line"]!.error("line 2 is the second controller's own; devices are on others")

@@ -32,6 +32,7 @@ struct CounterexampleJSON: Encodable {
   var schedule: Schedule
   var occurrences: [Occurrence]
   var triage: [TriageEntry]
+  var observations: [Observation]
 
   init(_ stored: StoredCounterexample) {
     let counterexample = stored.counterexample
@@ -54,5 +55,6 @@ struct CounterexampleJSON: Encodable {
     schedule = counterexample.schedule
     occurrences = stored.occurrences
     triage = stored.triage
+    observations = stored.observations
   }
 }

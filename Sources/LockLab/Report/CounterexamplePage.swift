@@ -134,6 +134,12 @@ struct CounterexamplePage {
           "  run \(occurrence.run)  \(occurrence.found.prefix(19))Z  \(occurrence.scenario)  "
             + "\(occurrence.image.prefix(12))"))
     }
+    if let last = stored.observations.last, last.outcome != .found {
+      lines += title("Since then")
+      lines += paragraph(
+        "\(last.observed.prefix(19))Z  \(last.scenario)  \(last.status.rawValue): \(last.reason)",
+        indent: 2)
+    }
     guard !stored.triage.isEmpty else { return lines }
     lines += title("Decisions")
     for entry in stored.triage {

@@ -32,9 +32,11 @@ enum RowsText {
     return objects.isEmpty ? "[]" : "[\n\(objects.joined(separator: ",\n"))\n]"
   }
 
-  /// RFC 4180, with the columns' names in the first line.
-  static func csv(_ rows: Rows) -> String {
-    let lines = [rows.columns] + rows.rows.map { $0.map(\.text) }
+  /// RFC 4180, with the columns' names in the first line. CSV has no escapes: text is as it is, unless
+  /// a terminal is to show it.
+  static func csv(_ rows: Rows, forTerminal: Bool = false) -> String {
+    var lines = [rows.columns] + rows.rows.map { $0.map(\.text) }
+    if forTerminal { lines = lines.map { $0.map(printable) } }
     return lines.map { $0.map(field).joined(separator: ",") + "\r\n" }.joined()
   }
 
@@ -55,6 +57,7 @@ enum RowsText {
   private static func quoted(_ text: String) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
-    return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+    let json = (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+    return printableJSON(json)
   }
 }

@@ -92,9 +92,12 @@ struct ScenarioJSON: Encodable {
   }
 }
 
-/// Writes one JSON value and a line end to standard output.
-func printJSON(_ value: some Encodable) throws {
+/// One JSON value and a line end.
+func prettyJSON(_ value: any Encodable) throws -> String {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  return printableJSON(String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
 }
+
+/// Writes one JSON value and a line end to standard output.
+func printJSON(_ value: any Encodable) throws { print(try prettyJSON(value), terminator: "") }

@@ -33,7 +33,9 @@ struct ScenarioTable {
 
   /// The rules that are broken, and what was expected instead.
   private func rules(_ result: ScenarioResult) -> String {
-    let broken = result.rules.isEmpty ? "none" : result.rules.joined(separator: ", ")
+    // From a database of others they can be anything.
+    let broken =
+      result.rules.isEmpty ? "none" : result.rules.map(printable).joined(separator: ", ")
     if result.met { return broken }
     let expected = result.scenario.expectedRules
     return broken + " (expected: "

@@ -14,15 +14,19 @@ struct Check: ParsableCommand {
         locklab check locklab.yml --scenario 'mouse-*' --time-limit 5m
         locklab check --image kernel.elf --from scheduler_start
         locklab check --format json > result.json
+        locklab check locklab.yml --shard 2/4 --report junit=locklab.xml --report sarif=locklab.sarif
       """)
 
   @OptionGroup(title: "What to check") var job: JobOptions
   @OptionGroup(title: "How to explore") var exploration: ExplorationFlags
   @OptionGroup var database: DatabaseOption
   @OptionGroup var output: FormatOption
+  @OptionGroup(title: "Reports") var reports: ReportFlags
   @OptionGroup var progress: ProgressOption
 
   func run() throws {
+    let began = Date()
+    try reports.check(beside: output.format)
     let plan = try Plan(job)
     let store = try Store(path: database.path, access: .write)
     let examination = try Examination(
@@ -30,13 +34,19 @@ struct Check: ParsableCommand {
     let outcomes = try examination.run(showing: output.format == .text)
     let status = Check.status(of: outcomes)
     try examination.finish(status)
+    let json = RunJSON(run: examination.run, outcomes: outcomes)
     switch output.format {
     case .text:
       let summary = Summary(
         outcomes: outcomes, terminal: .output, databaseHint: database.hint, run: examination.run)
       for line in summary.lines { print(line) }
-    case .json: try printJSON(RunJSON(run: examination.run, outcomes: outcomes))
+    case .json: try printJSON(json)
     }
+    try reports.write(
+      RunReport(
+        verb: "check", runs: [examination.run], outcomes: outcomes, judgement: Judgement(outcomes),
+        status: status, began: began, ended: Date(), paths: SourcePaths(root: reports.sourceRoot),
+        json: json))
     Examination.complainOfErrors(outcomes)
     try status.exit()
   }

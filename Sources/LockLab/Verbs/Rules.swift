@@ -21,6 +21,8 @@ struct Rules: ParsableCommand {
     var explanation: String
     var needsLocks: Bool
     var checked: Bool
+    var severity: String?
+    var severityReason: String?
   }
 
   func run() throws {
@@ -43,7 +45,8 @@ struct Rules: ParsableCommand {
     Entry(
       name: rule.name, group: rule.group.rawValue, summary: rule.summary,
       explanation: rule.explanation, needsLocks: rule.needsLocks,
-      checked: rule.isChecked)
+      checked: rule.isChecked, severity: rule.severity.rawValue,
+      severityReason: rule.severityReason)
   }
 
   private func explain(_ rule: RuleInfo) throws { try show(entry(rule)) }
@@ -54,6 +57,10 @@ struct Rules: ParsableCommand {
     print(terminal.styled(entry.name, .bold) + ": " + entry.summary)
     print("")
     for line in entry.explanation.wrapped(to: min(terminal.width, 80)) { print(line) }
+    if let severity = entry.severity, let reason = entry.severityReason {
+      print("")
+      print("Severity: \(severity), because \(reason).")
+    }
     if !entry.checked {
       print("")
       print("This version does not check it: a job cannot expect it.")

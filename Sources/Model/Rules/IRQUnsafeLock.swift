@@ -9,15 +9,19 @@ final class IRQUnsafeLock: Rule {
     guard world.scenario.locks[h.discipline].kind != .sleeping else { return }
     let inHandler = world.depth > 0
     if h.kind == .acquiring {
-      if inHandler && world.handlerLocks[h.lock] == nil { world.handlerLocks[h.lock] = h.rip }
+      let key = world.handlerKey(h.lock)
+      if inHandler && world.handlerLocks[key] == nil { world.handlerLocks[key] = h.rip }
     } else if !inHandler && world.cpu.interruptsEnabled {
       world.report(
-        Violation(Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: h.lock))
+        Violation(
+          Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: world.handlerKey(h.lock)))
     }
   }
 
   func title(_ v: Violation, names: Names) -> String {
-    let handler = names.world.handlerLocks[v.locks[0]].map { " at \(names.site($0))" } ?? ""
+    let handler =
+      v.onlyIfHandlerTakes.flatMap { names.world.handlerLocks[$0] }.map { " at \(names.site($0))" }
+      ?? ""
     return
       "\(names.lock(v.locks[0])) is taken with interrupts on at \(names.site(v.sites[0])), and a "
       + "handler takes it\(handler)"

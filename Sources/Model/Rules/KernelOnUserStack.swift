@@ -41,7 +41,8 @@ final class KernelOnUserStack: Rule {
     switch v.details[0] {
     case 1:
       let kind = Event.Kind(rawValue: UInt8(v.details[2])) ?? .interrupt
-      return "\(names.vector(Int(v.details[1]), kind: kind)), arriving at \(place) in ring 0, pushes its "
+      return
+        "\(names.vector(Int(v.details[1]), kind: kind)), arriving at \(place) in ring 0, pushes its "
         + "frame on the user's stack"
     case 2: return "\(place) loads the user's stack in ring 0 while IF is 1"
     default: return "IF is 1 at \(place) while ring 0 is still on the user's stack"

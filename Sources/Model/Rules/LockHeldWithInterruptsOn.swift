@@ -37,7 +37,8 @@ final class LockHeldWithInterruptsOn: Rule {
   private func report(_ lock: UInt64, taken: UInt64, enabled: UInt64, _ world: World) {
     world.report(
       Violation(
-        Self.name, sites: [enabled, taken], locks: [lock], onlyIfHandlerTakes: lock))
+        Self.name, sites: [enabled, taken], locks: [lock],
+        onlyIfHandlerTakes: world.handlerKey(lock)))
   }
 
   func title(_ v: Violation, names: Names) -> String {

@@ -5,16 +5,16 @@ final class MissingEOI: Rule {
 
   func observe(_ h: Happening, in world: World) {
     guard let a = h.activation, a.kind == .interrupt,
-      let line = world.machine.line(ofVector: a.vector), world.machine.isInService(line: line)
+      world.machine.isInService(vector: a.vector, cpu: world.cpuIndex)
     else { return }
     world.report(
       Violation(
         Self.name, sites: [h.rip, a.interruptedIP], endsPath: true,
-        details: [UInt64(a.vector), UInt64(line)], identitySites: 1, tags: ["vector \(a.vector)"]))
+        details: [UInt64(a.vector)], identitySites: 1, tags: ["vector \(a.vector)"]))
   }
 
   func title(_ v: Violation, names: Names) -> String {
     "\(names.vector(Int(v.details[0]), kind: .interrupt)) returns at \(names.site(v.sites[0])) without an "
-      + "end of interrupt: line \(v.details[1]) stays in service"
+      + "end of interrupt: it stays in service"
   }
 }

@@ -7,7 +7,8 @@ final class RuleBook {
     LockHeldAtSwitch(), LockHeldAtSleep(), IRQUnsafeLock(), StackOverflow(), StackReuse(),
     StackUnbalanced(), ContextCorrupted(), RedZoneClobbered(), KernelOnUserStack(),
     InterruptsOnTooEarly(), KernelWithUserSegments(), KernelWithUserGS(),
-    MissingEOI(), EOIAfterSwitch(), UnexpectedException(), TripleFault(), AssertionFailed(),
+    MissingEOI(), EOIAfterSwitch(), SpuriousEOI(), UnexpectedException(), TripleFault(),
+    AssertionFailed(), LockWrongOwner(), LockOrderInversion(), TaskOnTwoCPUs(), DataRace(),
   ]
   /// Rules by the kind of happening that they observe.
   let observers: [[any Rule]]

@@ -15,11 +15,16 @@ struct Baseline {
 
   init(file: String) throws {
     let text = String(decoding: try readFile(file, limit: 64 << 20), as: UTF8.self)
-    for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    let numbered = text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    for (index, raw) in numbered {
       let line = raw.trimmingCharacters(in: .whitespaces)
       if line.isEmpty || line.hasPrefix("#") { continue }
+      if ["<<<<<<<", "=======", ">>>>>>>"].contains(where: line.hasPrefix) {
+        throw Failure(
+          "\(file):\(index + 1): a conflict of a merge was left here; both sides' lines can stay")
+      }
       let fingerprint = line.prefix { !$0.isWhitespace }
-      guard fingerprint.count == 32, fingerprint.allSatisfy(\.isHexDigit) else {
+      guard fingerprint.count == 32, fingerprint.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
         throw Failure(
           "\(file):\(index + 1): not a baseline's line: it must begin with 32 hex digits")
       }
@@ -35,9 +40,17 @@ struct Baseline {
       "\(identity.fingerprint)  \(identity.rule)" + (comment.isEmpty ? "" : "  # \(comment)"))
   }
 
+  mutating func formUnion(_ other: Baseline) {
+    lines.merge(other.lines) { own, _ in own }
+  }
+
+  mutating func remove(_ fingerprint: String) { lines[fingerprint] = nil }
+
   func contains(_ identity: Counterexample.Identity) -> Bool {
     lines[identity.fingerprint] != nil
   }
+
+  var isEmpty: Bool { lines.isEmpty }
 
   var text: String {
     "# Counterexamples that `locklab gate` lets pass; `--write-baseline` rewrites this file.\n"
