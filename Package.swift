@@ -23,7 +23,8 @@ let package = Package(
     .systemLibrary(name: "CDwarf"),
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: hot),
     .target(
-      name: "KernelCore", exclude: ["Kernel", "i386", "Variants", "README.md"],
+      name: "KernelCore",
+      exclude: ["Headers", "Kernel", "User", "Variants", "i386", "x86_64", "README.md"],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
@@ -49,7 +50,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.embedInCode("Resources/reference.yml")],
+      resources: [
+        .embedInCode("Resources/reference.yml"), .embedInCode("Resources/reference-x86-64.yml"),
+      ],
       swiftSettings: ours),
     // Not among the products: `make bench` builds and runs it.
     .executableTarget(

@@ -15,7 +15,7 @@ struct KernelImages: BuildToolPlugin {
     var inputs = [
       scripts.appending(path: "build-image.sh"), scripts.appending(path: "embed-images.sh"),
     ]
-    for folder in ["Portable", "Kernel", "i386", "Variants"] {
+    for folder in ["Portable", "Kernel", "User", "Headers", "i386", "x86_64", "Variants"] {
       inputs += try files(under: core.appending(path: folder))
     }
     return [

@@ -1,15 +1,18 @@
 #!/bin/sh
 # Builds one bare-metal image of the kernel core.
 #
-#   build-image.sh PACKAGE OUTPUT [VARIANT]
+#   build-image.sh PACKAGE OUTPUT [ARCH [VARIANT]]
 #
-# PACKAGE is the package's folder, OUTPUT the ELF file to write. VARIANT is a folder under
-# Sources/KernelCore/Variants: a file in it takes the place of the file of that name.
+# PACKAGE is the package's folder, OUTPUT the ELF file to write. ARCH is i386 (if it is not said) or
+# x86-64. VARIANT is a folder under Sources/KernelCore/Variants: a file in it, or in the
+# machine's folder there, takes the place of the file of that name, or comes in addition. A file
+# `flags` may say RED_ZONE=yes: functions may keep data below their stack pointer.
 set -eu
 
 package=$1
 output=$2
-variant=${3:-}
+arch=${3:-i386}
+variant=${4:-}
 
 # The tools of one toolchain, so that IR from the one is read by the other.
 swiftc=${SWIFTC:-swiftc}
@@ -32,18 +35,50 @@ mkdir -p "$work"
 # wherever it was built.
 cd "$package"
 core=Sources/KernelCore
-target=i686-unknown-none-elf
+case $arch in
+  i386) machine=i386 target=i686-unknown-none-elf emulation=elf_i386 ;;
+  x86-64) machine=x86_64 target=x86_64-unknown-none-elf emulation=elf_x86_64 ;;
+  *)
+    echo "build-image.sh: no such machine: $arch (i386 or x86-64)" >&2
+    exit 1
+    ;;
+esac
 
 chosen() {
-  if [ -n "$variant" ] && [ -f "$core/Variants/$variant/$(basename "$1")" ]; then
-    echo "$core/Variants/$variant/$(basename "$1")"
-  else
-    echo "$1"
-  fi
+  for folder in $machine .; do
+    if [ -n "$variant" ] && [ -f "$core/Variants/$variant/$folder/$(basename "$1")" ]; then
+      echo "$core/Variants/$variant/$folder/$(basename "$1")"
+      return
+    fi
+  done
+  echo "$1"
 }
 
-swift_files=
-for file in $core/Portable/*.swift $core/Kernel/*.swift $core/i386/*.swift; do
+includes="-I $core/$machine/include -I $core/Headers"
+# A header of its own makes another module of the same name.
+[ -z "$variant" ] || [ ! -f "$core/Variants/$variant/$machine/machine.h" ] || modules=$work/modules
+[ -z "$variant" ] ||
+  includes="-I $core/Variants/$variant/$machine -I $core/Variants/$variant $includes"
+
+# What a variant has in addition.
+added() {
+  [ -n "$variant" ] || return 0
+  for file in "$core/Variants/$variant"/*."$1" "$core/Variants/$variant/$machine"/*."$1"; do
+    name=$(basename "$file")
+    [ -f "$file" ] || continue
+    [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
+      [ -f "$core/$machine/$name" ] || echo "$file"
+  done
+}
+
+RED_ZONE=no
+flags=$core/Variants/$variant/$machine/flags
+[ -z "$variant" ] || [ ! -f "$flags" ] || . "./$flags"
+red_zone="-Xcc -mno-red-zone"
+[ "$RED_ZONE" = no ] || red_zone=
+
+swift_files=$(added swift)
+for file in $core/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift; do
   swift_files="$swift_files $(chosen "$file")"
 done
 
@@ -55,23 +90,23 @@ done
   -file-prefix-map "$PWD=." -file-prefix-map "$(dirname "$tools")=toolchain" \
   -file-compilation-dir . -Xfrontend -no-clang-module-breadcrumbs \
   -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
-  -I $core/i386/include -Xcc -fno-pic -Xcc -ffreestanding \
-  -Xcc -mno-sse -Xcc -mno-mmx -Xcc -mno-red-zone \
+  $includes -Xcc -fno-pic -Xcc -ffreestanding \
+  -Xcc -mno-sse -Xcc -mno-mmx $red_zone \
   -module-cache-path "$modules" \
   $swift_files -emit-ir -o "$work/kernel.ll"
 "$clang" -target $target -fno-pic -Os -Xclang -disable-llvm-passes \
   -ffunction-sections -fdata-sections -Wno-override-module \
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
-for file in $core/i386/*.S; do
+for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(added S); do
   object=$work/$(basename "$file" .S).o
-  "$clang" -target $target -g -I $core/i386/include \
+  "$clang" -target $target -g $includes \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \
     -c "$(chosen "$file")" -o "$object"
 done
 
 # -n: no page alignment, so that the multiboot header stays in the first 8 KiB.
-"$linker" -m elf_i386 -n --gc-sections -z noexecstack -T $core/i386/kernel.ld \
+"$linker" -m $emulation -n --gc-sections -z noexecstack -T $core/$machine/kernel.ld \
   "$work"/*.o -o "$work/image"
 mv "$work/image" "$output"
-rm -rf "$work"
+[ -n "${KEEP_OBJECTS:-}" ] || rm -rf "$work"

@@ -18,9 +18,28 @@ export MODULE_CACHE
 # A folder that is gone would leave its image behind.
 rm -rf "$folder"
 mkdir -p "$folder"
-"$script" "$package" "$folder/core-i386"
-[ $# -eq 0 ] || printf '%s\n' "$@" |
-  xargs -P "$(nproc)" -I VARIANT "$script" "$package" "$folder/core-i386-VARIANT" VARIANT
+
+# ARCH VARIANT OUTPUT for each image. A variant with a folder for one machine is built for that one
+# only.
+list() {
+  for arch in i386 x86-64; do
+    machine=$(echo "$arch" | tr - _)
+    echo "$arch '' $folder/core-$arch"
+    for variant in "$@"; do
+      of_variant=$package/Sources/KernelCore/Variants/$variant
+      # Files of its own for one machine only are files for that one.
+      if [ -d "$of_variant/$machine" ] ||
+        { [ ! -d "$of_variant/i386" ] && [ ! -d "$of_variant/x86_64" ]; }; then
+        echo "$arch $variant $folder/core-$arch-$variant"
+      fi
+    done
+  done
+}
+
+# One image first: it compiles the modules that all share.
+list "$@" | head -n 1 | xargs -L 1 sh -c '"$0" "$1" "$4" "$2" "$3"' "$script" "$package"
+list "$@" | tail -n +2 |
+  xargs -L 1 -P "$(nproc)" sh -c '"$0" "$1" "$4" "$2" "$3"' "$script" "$package"
 
 {
   echo "// Made by Plugins/KernelImages from Sources/KernelCore."

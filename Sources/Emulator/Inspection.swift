@@ -86,6 +86,11 @@ extension Machine {
       bytes, mode: is64Bit ? DecodeMode.long64 : DecodeMode.flat32, at: address)
   }
 
+  /// Whether the instruction at a linear address is SWAPGS. Intel SDM Vol. 2B, "SWAPGS": 0F 01 F8.
+  public func isSwapGS(_ cpu: Int, at address: UInt64) -> Bool {
+    peek(cpu, linear: address, size: 3) == 0xF8_010F
+  }
+
   /// The port that the next instruction reads, if it is an IN.
   /// Intel SDM Vol. 2A, IN: E4/E5 ib, EC/ED; 66 changes the size only.
   public func inputPort(_ cpu: Int) -> Int? {

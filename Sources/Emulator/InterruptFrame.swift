@@ -48,7 +48,7 @@ extension Machine {
   /// that push none, SYSCALL and SYSENTER among them.
   public func frameAddress(of event: Event) -> UInt64? {
     switch event.kind {
-    case .interrupt, .nmi: return event.newSP
+    case .interrupt, .nmi, .machineCheck: return event.newSP
     case .software: return event.vector < 0x100 ? event.newSP : nil
     case .exception:
       return event.newSP

@@ -238,6 +238,17 @@ public struct Observation {
   public var victimSlotShift: UInt64 = 2
   /// Data reads of such slots.
   public var victimReads = 0
+  /// Where GS leads while the kernel has it; accesses through GS in ring 0 are judged by it. 1: not known
+  /// (no base is odd).
+  public var kernelGSBase: UInt64 = 1
+  /// Linear address of an instruction of ring 0 that used GS with another base. 0: none since last set.
+  public var foreignGSUse: UInt64 = 0
+  /// Data of an interrupted function below its stack pointer, which the interrupt has overwritten: bit i
+  /// stands for the eight bytes that end 8·i below `clobberedTop`. What is written again is taken out.
+  public var clobberedTop: UInt64 = 0
+  public var clobberedSlots: UInt16 = 0
+  /// Linear address of an instruction of ring 0 that read such data. 0: none since last set.
+  public var clobberedRead: UInt64 = 0
   /// The lowest stack pointer since it was last set (of the CPU that runs).
   public var lowestSP = UInt64.max
   /// Whether each data access is appended to `accesses`.

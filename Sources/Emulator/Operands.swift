@@ -90,6 +90,7 @@ extension Machine {
       return offset & 0xFFFF_FFFF
     }
     if core.pointee.mode == DecodeMode.long64 {
+      if segment == CPU.Segment.gs { noteGS(cpu) }
       return canonicalAddress(cpu, segment, offset, size)
     }
     return checkedAddress(cpu, segment, offset, size, write: write)

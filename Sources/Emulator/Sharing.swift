@@ -39,15 +39,52 @@ extension Machine {
       let base =
         cores[cpu].mask == ~0 ? 0 : words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
       let distance = (base &+ words[CPU.Register.sp] &- 1 &- linear) & cores[cpu].mask
-      if distance < 512 { observation.readsBelowStack += 1 }
+      if distance < 512 {
+        observation.readsBelowStack += 1
+        // An interrupt may just have pushed its frame over it. Not in ring 3: its entries change stacks.
+        if observation.stopAtShared && words[CPU.Word.cpl] == 0 && !cores[cpu].passing
+          && kind & AccessKind.probed == 0
+        {
+          faultVector = Machine.visibleFault
+          return false
+        }
+      }
       let shift = observation.victimSlotShift
       let slot = (observation.victimTop &+ (1 << shift) &- 1 &- linear) >> shift
       if slot < 64 && observation.victimSlots >> slot & 1 != 0 { observation.victimReads += 1 }
     }
+    if observation.clobberedSlots != 0 { noteClobbered(cpu, linear, size, kind, write: write) }
     if observation.logAccesses && logged {
       log(cpu, entry, linear, size, kind, write: write)
     }
     return true
+  }
+
+  /// An access, perhaps to what an interrupt has overwritten.
+  @inline(never) private func noteClobbered(
+    _ cpu: Int, _ linear: UInt64, _ size: Int, _ kind: UInt8, write: Bool
+  ) {
+    let top = observation.clobberedTop
+    for i in 0..<UInt64(16) where observation.clobberedSlots >> i & 1 != 0 {
+      let high = top &- 8 &* i
+      guard linear < high, linear &+ UInt64(size) > high &- 8 else { continue }
+      if write {
+        observation.clobberedSlots &= ~(1 << i)
+      } else if kind & AccessKind.stack == 0 && cores[cpu].words[CPU.Word.cpl] == 0 {
+        observation.clobberedRead = cpus[cpu].linearIP
+      }
+    }
+  }
+
+  /// Ring 0 uses GS: whose is it?
+  @inline(never) func noteGS(_ cpu: Int) {
+    let words = cores[cpu].words
+    guard memory.observed, observation.kernelGSBase & 1 == 0, words[CPU.Word.cpl] == 0 else {
+      return
+    }
+    if words[CPU.Word.segments + CPU.Segment.gs * 4 + 1] != observation.kernelGSBase {
+      observation.foreignGSUse = words[CPU.Word.rip]
+    }
   }
 
   /// Notes what the instruction that is not executed was about to access.

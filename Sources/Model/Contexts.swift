@@ -19,6 +19,7 @@ extension World {
       h.event = event
       happen(h)
     case .segment:
+      gsChanged(event)
       var h = Happening(.segment, rip: event.rip)
       h.event = event
       happen(h)
@@ -56,20 +57,21 @@ extension World {
     return false
   }
 
-  private static let vectorsWithErrorCode: Set<Int> = [8, 10, 11, 12, 13, 14, 17, 21, 29, 30]
-
   private func entered(_ event: Event) {
-    let pushesError =
-      event.kind == .exception && World.vectorsWithErrorCode.contains(event.vector)
-    let frame = event.newSP + (pushesError ? slot : 0)
-    let changesStack = event.oldCPL != event.newCPL || image.elf.is64Bit
-    let top = frame + (changesStack ? 5 : 3) * slot
+    guard let frame = machine.frameAddress(of: event) else { return enteredWithoutFrame(event) }
+    let top = frame + frameBytes(from: event.oldCPL)
     if event.oldCPL == 3 {
       endStretchOfLeftStack(at: event.oldSP)
       strand = top
       machine.observation.lowestSP = event.newSP
+    } else if switchesStack(event, top: top) {
+      leaveStack(at: event.oldSP)
+      strand = top
+      machine.observation.lowestSP = event.newSP
     } else {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
+      // What was overwritten before is so again, which its return will note.
+      forgetClobbered()
     }
     let asynchronous = Activation.isAsynchronous(event.kind)
     if asynchronous && fuses { noteVictimUse(event.vector) }
@@ -83,11 +85,44 @@ extension World {
     h.activation = activation
     h.event = event
     happen(h)
-    forgetActivations { $0.frame < top && $0.frame >= event.newSP }
+    forgetActivations { !$0.hasNoFrame && $0.frame < top && $0.frame >= event.newSP }
     if event.oldCPL == 3 { forgetActivations { $0.strand == top } }
+    keep(activation)
+  }
+
+  /// Bytes of a frame that an entry from a ring pushes. Intel SDM Vol. 3A §6.12.1, §6.14.2.
+  func frameBytes(from ring: Int) -> UInt64 { (ring == 3 || slot == 8 ? 5 : 3) * slot }
+
+  /// Whether an entry from ring 0 began on another stack, of the interrupt stack table: its frame does
+  /// not lie where the interrupted code's stack ends, cut to a multiple of 16. Intel SDM Vol. 3A §6.14.5.
+  func switchesStack(_ event: Event, top: UInt64) -> Bool {
+    event.oldCPL != 3 && slot == 8 && top != event.oldSP & ~15
+  }
+
+  private func keep(_ activation: Activation) {
     if ghost.insertSorted(Ghost.Layout.activations, activation.record) == nil {
       obstacle = "more entries in flight than the checker keeps"
     }
+  }
+
+  /// SYSCALL stays on the user's stack, and so on its strand, until the kernel loads one of its own;
+  /// SYSENTER loads one itself. Intel SDM Vol. 3A §5.8.7, §5.8.8.
+  private func enteredWithoutFrame(_ event: Event) {
+    endStretchOfLeftStack(at: event.oldSP)
+    let loads = event.vector == Event.systemEnter
+    if loads { strand = event.newSP }
+    machine.observation.lowestSP = event.newSP
+    let activation = Activation(
+      frame: event.newSP &- 5 * slot, vector: event.vector, kind: event.kind,
+      fromCPL: event.oldCPL, strand: strand, interruptedSP: event.oldSP, registers: 0,
+      interruptedIP: event.rip, incomplete: knowsEntry)
+    var h = Happening(.entered, rip: event.rip)
+    h.activation = activation
+    h.event = event
+    happen(h)
+    let s = strand
+    forgetActivations { $0.strand == s }
+    keep(activation)
   }
 
   /// Finds out, once for each handler, whether it looks at registers of what it interrupts.
@@ -122,11 +157,11 @@ extension World {
   }
 
   private func returned(_ event: Event) {
-    let t = Ghost.Layout.activations
-    let row = ghost.row(t, key: event.oldSP)
+    let popsFrame = event.vector < Event.systemCall
+    let row = popsFrame ? frameRow(event.oldSP) : outermostEntry()
     let activation = row.map { Activation(ghost: ghost, row: $0) }
     if event.newCPL == 3 {
-      endStretchOfLeftStack(at: event.oldSP + 5 * slot)
+      endStretchOfLeftStack(at: event.oldSP + (popsFrame ? 5 * slot : 0))
       machine.observation.lowestSP = cpu.rsp
     }
     var h = Happening(.returned, rip: event.rip)
@@ -134,14 +169,57 @@ extension World {
     h.event = event
     happen(h)
     if let activation {
-      if event.newCPL != 3 { strand = activation.strand }
-      forgetActivations { $0.strand == activation.strand && $0.frame <= activation.frame }
+      if event.newCPL != 3 { resume(activation, event) }
+      forgetActivations {
+        $0.strand == activation.strand && $0.frame <= activation.frame
+          && (event.newCPL == 3 || !$0.hasNoFrame)
+      }
+    } else if event.newCPL == 3 {
+      // A system call may end with an IRET whose frame the kernel has made.
+      let s = strand
+      forgetActivations { $0.strand == s && $0.hasNoFrame }
     }
     if event.newCPL == 3 { strand = userStrand() }
   }
 
+  /// Row of the entry whose frame is at an address. A system call that pushed none can be taken to have
+  /// one there.
+  private func frameRow(_ address: UInt64) -> Int? {
+    let t = Ghost.Layout.activations
+    let rows = (0..<ghost.count(t)).filter { ghost.field(t, $0, 0) == address }
+    return rows.first { !Activation(ghost: ghost, row: $0).hasNoFrame } ?? rows.first
+  }
+
+  /// Row of the outermost entry from user code on the present strand.
+  private func outermostEntry() -> Int? {
+    let t = Ghost.Layout.activations
+    let s = strand
+    return (0..<ghost.count(t)).last {
+      ghost.field(t, $0, 2) == s && ghost.field(t, $0, 1) >> 24 & 3 == 3
+    }
+  }
+
+  /// Back in interrupted code of ring 0, perhaps on another stack.
+  private func resume(_ activation: Activation, _ event: Event) {
+    let s = Ghost.Layout.suspended
+    let ownStack = activation.frame + frameBytes(from: 0) == activation.interruptedSP & ~15
+    if slot == 8, !ownStack, let row = ghost.row(s, key: cpu.rsp) {
+      endStretchOfLeftStack(at: event.oldSP + frameBytes(from: 0))
+      strand = ghost.field(s, row, 1)
+      ghost.remove(s, row: row)
+      machine.observation.lowestSP = cpu.rsp
+      return
+    }
+    strand = activation.strand
+    if !scrubs && activation.isAsynchronous { noteClobbered(activation) }
+  }
+
   private func stackLoaded(_ event: Event) {
     let t = Ghost.Layout.suspended
+    if event.newCPL != 3 {
+      if strand & World.userStrandBit != 0 { return userStackLeft(event) }
+      if returnsToUserStack(event) { return userStackLoaded(event) }
+    }
     if !changesStack(event) {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
       return
@@ -150,11 +228,7 @@ extension World {
     var h = Happening(.stackLoaded, rip: event.rip)
     h.event = event
     happen(h)
-    if let old = ghost.row(t, key: event.oldSP) { ghost.remove(t, row: old) }
-    let isFirst = strand >> 62 == 1
-    if !isFirst && ghost.insertSorted(t, [event.oldSP, strand]) == nil {
-      obstacle = "more suspended stacks than the checker keeps"
-    }
+    suspend(at: event.oldSP)
     if let row = ghost.row(t, key: event.newSP) {
       strand = ghost.field(t, row, 1)
       ghost.remove(t, row: row)
@@ -162,6 +236,171 @@ extension World {
       strand = event.newSP
     }
     machine.observation.lowestSP = event.newSP
+  }
+
+  /// The present strand goes on later where its stack pointer is now.
+  private func suspend(at sp: UInt64) {
+    let t = Ghost.Layout.suspended
+    if let old = ghost.row(t, key: sp) { ghost.remove(t, row: old) }
+    // Nobody comes back to the stack on which a CPU was started.
+    if strand >> 62 == 1 { return }
+    if ghost.insertSorted(t, [sp, strand]) == nil {
+      obstacle = "more suspended stacks than the checker keeps"
+    }
+  }
+
+  /// The processor itself leaves the present stack for another one.
+  private func leaveStack(at sp: UInt64) {
+    endStretchOfLeftStack(at: sp)
+    suspend(at: sp)
+  }
+
+  // MARK: System calls without a frame
+
+  /// The kernel's own stack is loaded after SYSCALL: the entry is now one on that stack.
+  private func userStackLeft(_ event: Event) {
+    endStretchOfLeftStack(at: event.oldSP)
+    let entry = outermostEntry().map { Activation(ghost: ghost, row: $0) }
+    var h = Happening(.stackLoaded, rip: event.rip)
+    h.event = event
+    h.activation = entry
+    happen(h)
+    let new = event.newSP
+    let old = strand
+    forgetActivations { $0.strand == old || $0.strand == new }
+    // The lowest address of one stack can be the top of the next: only its own is left behind.
+    let s = Ghost.Layout.suspended
+    if let row = ghost.row(s, key: new), ghost.field(s, row, 1) == new { ghost.remove(s, row: row) }
+    strand = new
+    machine.observation.lowestSP = new
+    if var entry {
+      entry.strand = new
+      entry.frame = new &- 5 * slot
+      keep(entry)
+    }
+  }
+
+  /// Whether a load of the stack pointer is the last part of a system call: the stack pointer that the
+  /// innermost entry, one from user code, came with.
+  private func returnsToUserStack(_ event: Event) -> Bool {
+    let entries = activationsOnStrand()
+    guard slot == 8, entries.count == 1, let entry = entries.first else { return false }
+    return entry.fromCPL == 3 && entry.interruptedSP == event.newSP
+  }
+
+  private func userStackLoaded(_ event: Event) {
+    endStretchOfLeftStack(at: event.oldSP)
+    var entry = activationsOnStrand()[0]
+    var h = Happening(.stackLoaded, rip: event.rip)
+    h.event = event
+    h.activation = entry
+    h.loadsUserStack = true
+    happen(h)
+    let old = strand
+    forgetActivations { $0.strand == old }
+    strand = userStrand()
+    machine.observation.lowestSP = event.newSP
+    entry.strand = strand
+    entry.frame = event.newSP &- 5 * slot
+    keep(entry)
+  }
+
+  // MARK: GS
+
+  /// Keeps which base of GS is the kernel's: the one that it has in ring 0 where the exploration begins,
+  /// unless its first SWAPGS shows that it was another.
+  private func gsChanged(_ event: Event) {
+    guard event.vector == CPU.Segment.gs, slot == 8, cpu.cpl == 0 else { return }
+    let words = (Ghost.Layout.kernelGS + cpuIndex, Ghost.Layout.swapsGS + cpuIndex)
+    guard ghost[words.1] == 0 else { return }
+    let now = cpu.base(CPU.Segment.gs)
+    guard machine.isSwapGS(cpuIndex, at: event.rip) else {
+      ghost[words.0] = now
+      return
+    }
+    ghost[words.1] = 1
+    let other = cpu[CPU.Word.kernelGSBase]
+    if ghost[words.0] != now && ghost[words.0] != other {
+      ghost[words.0] = outermostEntry() == nil ? other : now
+    }
+  }
+
+  /// Whether GS leads somewhere else than to the kernel's data. False where the kernel does not swap.
+  var hasForeignGS: Bool {
+    slot == 8 && ghost[Ghost.Layout.swapsGS + cpuIndex] != 0
+      && cpu.base(CPU.Segment.gs) != ghost[Ghost.Layout.kernelGS + cpuIndex]
+  }
+
+  // MARK: What lies below a stack pointer
+
+  /// An interrupt has pushed its frame, and whatever its handler pushed, below what it interrupted.
+  private func noteClobbered(_ a: Activation) {
+    let low = min(a.frame, machine.observation.lowestSP)
+    let slots = min((a.interruptedSP &- low) / 8, 16)
+    forgetClobbered()
+    let bits: UInt64 = (1 << slots) - 1
+    let record = [a.interruptedSP, bits, strand, a.interruptedIP]
+    if ghost.insertSorted(Ghost.Layout.clobbered, record) == nil {
+      obstacle = "more interrupted functions than the checker keeps"
+    }
+  }
+
+  private func forgetClobbered() {
+    let t = Ghost.Layout.clobbered
+    let s = strand
+    for row in (0..<ghost.count(t)).reversed() where ghost.field(t, row, 2) == s {
+      ghost.remove(t, row: row)
+    }
+  }
+
+  /// Tells the machine what to watch in what follows.
+  func watchOwnData() {
+    machine.observation.kernelGSBase =
+      slot == 8 && ghost[Ghost.Layout.swapsGS + cpuIndex] != 0
+      ? ghost[Ghost.Layout.kernelGS + cpuIndex] : 1
+    let t = Ghost.Layout.clobbered
+    machine.observation.clobberedSlots = 0
+    if ghost.count(t) == 0 { return }
+    let s = strand
+    for row in (0..<ghost.count(t)).reversed() where ghost.field(t, row, 2) == s {
+      // The function has returned.
+      if cpu.rsp > ghost.field(t, row, 0) {
+        ghost.remove(t, row: row)
+        continue
+      }
+      machine.observation.clobberedTop = ghost.field(t, row, 0)
+      machine.observation.clobberedSlots = UInt16(truncatingIfNeeded: ghost.field(t, row, 1))
+    }
+  }
+
+  /// Takes up what the machine noticed in a run beside the reason for which it stopped.
+  /// - Returns: false when a rule found broken ends the execution.
+  func takeNotes() -> Bool {
+    if machine.observation.foreignGSUse != 0 {
+      happen(Happening(.foreignGS, rip: machine.observation.foreignGSUse))
+      machine.observation.foreignGSUse = 0
+    }
+    defer { machine.observation.clobberedRead = 0 }
+    let t = Ghost.Layout.clobbered
+    if ghost.count(t) == 0 { return !endsNow }
+    let s = strand
+    for row in (0..<ghost.count(t)).reversed()
+    where ghost.field(t, row, 2) == s
+      && ghost.field(t, row, 0) == machine.observation.clobberedTop
+    {
+      if machine.observation.clobberedRead != 0 {
+        var h = Happening(.clobberedRead, rip: machine.observation.clobberedRead)
+        h.event.rip = ghost.field(t, row, 3)
+        happen(h)
+      }
+      let left = UInt64(machine.observation.clobberedSlots)
+      if left == 0 {
+        ghost.remove(t, row: row)
+      } else if left != ghost.field(t, row, 1) {
+        ghost.setField(t, row, 1, left)
+      }
+    }
+    return !endsNow
   }
 
   /// Whether an instruction that moved the stack pointer far left its stack: not when it is one of
@@ -213,6 +452,11 @@ extension World {
     for r in 0..<16 where r != CPU.Register.sp { f.replace(0, by: cpu[r], at: UInt64(r)) }
     for s in [CPU.Segment.ds, CPU.Segment.es, CPU.Segment.fs, CPU.Segment.gs] {
       f.replace(0, by: UInt64(cpu.selector(s)), at: UInt64(32 + s))
+    }
+    if slot == 8 {
+      f.replace(0, by: cpu.base(CPU.Segment.fs), at: 48)
+      f.replace(0, by: cpu.base(CPU.Segment.gs), at: 49)
+      f.replace(0, by: cpu[CPU.Word.kernelGSBase], at: 50)
     }
     f.replace(0, by: rip, at: 64)
     f.replace(0, by: sp, at: 65)
@@ -300,7 +544,7 @@ extension World {
         h.flagsInterrupts = argument(n) & CPU.Flag.if != 0
       }
       h.held = heldLock(lock).map { HeldLock(ghost: ghost, row: $0) }
-      savedIF = h.held?.interruptsBefore ?? enabled
+      savedIF = h.held.map { flagsOwed(by: $0, d.kind) } ?? enabled
       // Where the release was called from says more than the release's own first instruction.
       h.rip = returnAddress
       happen(h)
@@ -317,6 +561,17 @@ extension World {
     if ghost.insertSorted(Ghost.Layout.calls, record) == nil {
       obstacle = "more lock operations in flight than the checker keeps"
     }
+  }
+
+  /// IF as it must be after the release of a lock.
+  private func flagsOwed(by held: HeldLock, _ kind: LockDiscipline.Kind) -> Bool {
+    guard kind == .count else { return held.interruptsBefore }
+    return countedLocks(held.discipline).count == 1 && held.savedInterrupts
+  }
+
+  /// Locks of one discipline that are held on the present CPU, outermost first.
+  private func countedLocks(_ discipline: Int) -> [HeldLock] {
+    locksHeld().filter { $0.discipline == discipline }
   }
 
   /// Row of the held lock at `address`: the latest acquired.
@@ -351,7 +606,13 @@ extension World {
       return
     }
     if kind == .tryAcquire && cpu[CPU.Register.ax] & 0xFFFF_FFFF == 0 { return }
-    let returned = d.kind == .value ? cpu[CPU.Register.ax] & CPU.Flag.if != 0 : before
+    let returned: Bool
+    switch d.kind {
+    case .value: returned = cpu[CPU.Register.ax] & CPU.Flag.if != 0
+    // What the first of the locks found is what the last release owes.
+    case .count: returned = countedLocks(discipline).first?.savedInterrupts ?? before
+    case .field, .plain, .sleeping: returned = before
+    }
     let held = HeldLock(
       address: lock, strand: strand, depth: depth, cpu: cpuIndex, interruptsBefore: before,
       savedInterrupts: returned, discipline: discipline, site: rip)

@@ -72,7 +72,7 @@ struct Diagnosis {
     let takenAt = held?.site ?? callSite(of: lock, by: writer.strand) ?? writer.rip
     let wait = waitSite()
     let mine = world.activationsOnStrand().first { $0.isAsynchronous }
-    if let mine, writer.strand == strand {
+    if let mine, writer.strand == strand || writer.strand == interruptedStrand(mine) {
       let rule = mine.kind == .interrupt ? "deadlock-on-interrupt" : "deadlock-on-nmi"
       var title =
         "\(names.vector(mine.vector, kind: mine.kind)), arriving at \(names.site(mine.interruptedIP)), waits for \(names.lock(lock)) at \(names.site(wait)), held by the code it interrupted since \(names.site(takenAt))"
@@ -92,6 +92,12 @@ struct Diagnosis {
     return Result(
       identity: identity("deadlock-on-preemption", [lock], [takenAt, wait]), title: title,
       waiters: ["\(names.site(wait)) waits for \(world.lockName(lock))"])
+  }
+
+  /// The strand that an entry on a stack of its own interrupted.
+  private func interruptedStrand(_ a: Activation) -> UInt64? {
+    let t = Ghost.Layout.suspended
+    return world.ghost.row(t, key: a.interruptedSP).map { world.ghost.field(t, $0, 1) }
   }
 
   func isStackless(_ access: Access) -> Bool {

@@ -51,6 +51,12 @@ struct Ghost {
     static let calls = Table(count: 320, first: 321, width: 5, capacity: 16)
     /// What each CPU is about to access: see `PendingAccess`; 8 words.
     static let pending = 408
+    /// The kernel's GS base on each CPU, and whether it was seen to use SWAPGS; 8 words each.
+    static let kernelGS = 416
+    static let swapsGS = 424
+    /// Stack pointers below which an interrupt overwrote data: with it its bits as in
+    /// `Observation.clobberedSlots`, strand, and what was interrupted.
+    static let clobbered = Table(count: 432, first: 433, width: 4, capacity: 8)
   }
 
   /// A table of records of `width` words.
@@ -150,6 +156,9 @@ struct Activation {
   /// Hash of the interrupted code's registers.
   var registers: UInt64
   var interruptedIP: UInt64
+
+  /// By SYSCALL or SYSENTER, which push no frame: `frame` is where one would be.
+  var hasNoFrame: Bool { vector >= Event.systemCall }
 
   var isAsynchronous: Bool { Activation.isAsynchronous(kind) }
 

@@ -22,8 +22,13 @@ struct Happening {
     case released
     /// A function that switches tasks was called.
     case switching
-    /// Another stack was loaded.
+    /// Another stack was loaded; `activation` is the SYSCALL that begins or ends with it.
     case stackLoaded
+    /// Ring 0 used GS while its base was not the kernel's.
+    case foreignGS
+    /// Ring 0 read data below a stack pointer that an interrupt had overwritten; `event.rip` is what was
+    /// interrupted.
+    case clobberedRead
     case halted
     case assertion
     case panic
@@ -43,6 +48,8 @@ struct Happening {
   var activation: Activation?
   var lock: UInt64 = 0
   var discipline = 0
+  /// The stack that was loaded is the user's, for the return to it.
+  var loadsUserStack = false
   /// The held-lock record concerned.
   var held: HeldLock?
   /// IF bit of the flags handed to release or returned by acquire.

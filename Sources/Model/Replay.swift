@@ -207,6 +207,8 @@ final class Replayer {
       let count = Int(world.machine.instructions &- before)
       cursor.executed += count
       cursor.steps += count
+      _ = world.takeNotes()
+      if found(wanted) { return .found }
       switch stop {
       case .visible:
         _ = world.passHooks()

@@ -106,6 +106,11 @@ public struct LockDiscipline: Codable, Sendable, Equatable {
   public enum Kind: String, Codable, Sendable, CaseIterable {
     /// Acquire returns the flags, release takes them.
     case value
+    /// The CPU has a count of the locks that it holds and one saved IF: the first acquire keeps it, the
+    /// last release restores it.
+    case count
+    /// The lock has a field for the saved IF, which acquire writes and release restores.
+    case field
     /// Acquire and release neither save nor restore IF.
     case plain
     /// May sleep; holds no obligation on IF.

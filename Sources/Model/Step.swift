@@ -139,6 +139,7 @@ extension World {
       machine.observation.stopSize = 0
       let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
+      if !takeNotes() { return .ended }
       switch stop {
       case .visible:
         lookAhead(stopped: true)
@@ -228,6 +229,7 @@ extension World {
     machine.observation.owner = owner(strand: strand, depth: depth)
     machine.observation.stackTop = ownStackTop(strand: strand, depth: depth)
     watchVictim(strand: depth > 0 ? strand : 0)
+    watchOwnData()
   }
 
   /// End of the part of the stack that belongs to what runs now: the frame of the interrupt that
@@ -239,7 +241,7 @@ extension World {
       for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == strand {
         let packed = ghost.field(t, row, 1)
         if !Activation.isAsynchronous(packed: packed) { continue }
-        return ghost.field(t, row, 0) + (packed >> 24 & 3 == 3 ? 5 : 3) * slot
+        return ghost.field(t, row, 0) + frameBytes(from: Int(packed >> 24 & 3))
       }
     }
     if let stack = stacks.first(where: { $0.low < strand && strand <= $0.high }) {

@@ -137,7 +137,7 @@ final class Trace {
     case .assertion, .panic: add(.access, at: h.rip, "`\(world.function(h.rip))` is called")
     case .endOfInterrupt: add(.endOfInterrupt, at: h.rip, "end of interrupt")
     case .stackLoaded, .segment, .entryComplete, .exitBegins, .released, .shutdown, .depth,
-      .aboutToAccess:
+      .aboutToAccess, .foreignGS, .clobberedRead:
       return
     }
   }
@@ -222,7 +222,8 @@ extension World {
   // MARK: Names of contexts
 
   func laneOfEntry(_ a: Activation) -> String {
-    "\(vectorName(a.vector, kind: a.kind)) on \(stackName(a.strand))"
+    let stack = a.strand & World.userStrandBit != 0 ? a.interruptedSP : a.strand
+    return "\(vectorName(a.vector, kind: a.kind)) on \(stackName(stack))"
   }
 
   func contextName(strand: UInt64, depth: Int) -> String {

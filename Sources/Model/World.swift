@@ -269,6 +269,8 @@ final class World {
     for index in machine.cpus.indices {
       cpuIndex = index
       ghost[Ghost.Layout.strand + index] = firstStrand(index)
+      ghost[Ghost.Layout.kernelGS + index] =
+        cpu.cpl == 3 ? cpu[CPU.Word.kernelGSBase] : cpu.base(CPU.Segment.gs)
     }
     cpuIndex = 0
     memory.setBase()
@@ -358,6 +360,8 @@ final class World {
     case .nmi: return "NMI"
     case .machineCheck: return "machine check"
     case .exception: return "exception \(vector)"
+    case .software where vector == Event.systemCall: return "SYSCALL"
+    case .software where vector == Event.systemEnter: return "SYSENTER"
     case .software: return "int 0x" + String(vector, radix: 16)
     default:
       if let source = scenario.sources.first(where: { s in

@@ -5,10 +5,12 @@ import Testing
 
 @Suite struct ImageTests {
   @Test(arguments: KernelImages.all.keys.sorted())
-  func imageIsAnELFForI386WithAMultibootHeader(name: String) throws {
+  func imageIsAnELFForItsMachineWithAMultibootHeader(name: String) throws {
     let image = try #require(KernelImages.image(named: name))
-    #expect(image.starts(with: [0x7F, 0x45, 0x4C, 0x46, 1, 1, 1]))  // 32 bits, little-endian
-    #expect(image[16...19].elementsEqual([2, 0, 3, 0]))  // executable, Intel 80386
+    let isWide = name.hasPrefix("core-x86-64")
+    // 32 or 64 bits, little-endian; executable, Intel 80386 or x86-64.
+    #expect(image.starts(with: [0x7F, 0x45, 0x4C, 0x46, isWide ? 2 : 1, 1, 1]))
+    #expect(image[16...19].elementsEqual([2, 0, isWide ? 62 : 3, 0]))
 
     let magic: [UInt8] = [0x02, 0xB0, 0xAD, 0x1B]
     let offset = stride(from: 0, to: 8192, by: 4).first {
@@ -35,15 +37,18 @@ import Testing
 }
 
 private let qemu = ["/usr/bin", "/usr/local/bin"].contains {
-  FileManager.default.isExecutableFile(atPath: $0 + "/qemu-system-i386")
+  FileManager.default.isExecutableFile(atPath: $0 + "/qemu-system-x86_64")
 }
 
-@Suite(.enabled(if: qemu, "qemu-system-i386 is not installed"))
+/// The right images.
+let rightImages = ["core-i386", "core-x86-64"]
+
+@Suite(.enabled(if: qemu, "QEMU is not installed"))
 struct QEMUTests {
-  /// What the right image says on the serial port, and whether it ended by itself.
-  private func boot(_ line: String) throws -> (output: String, ended: Bool) {
+  /// What an image says on the serial port, and whether it ended by itself.
+  private func boot(_ name: String, _ line: String) throws -> (output: String, ended: Bool) {
     let image = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try Data(#require(KernelImages.image(named: "core-i386"))).write(to: image)
+    try Data(#require(KernelImages.image(named: name))).write(to: image)
     defer { try? FileManager.default.removeItem(at: image) }
 
     let process = Process()
@@ -58,9 +63,10 @@ struct QEMUTests {
     return (String(decoding: output, as: UTF8.self), process.terminationStatus == 0)
   }
 
-  @Test func twoTasksRunToTheirEndWithTheSameOutputEachTime() throws {
+  @Test(arguments: rightImages)
+  func twoTasksRunToTheirEndWithTheSameOutputEachTime(image: String) throws {
     for _ in 0..<3 {
-      let run = try boot("tasks=hello,hello exit=qemu")
+      let run = try boot(image, "tasks=hello,hello exit=qemu")
       #expect(
         run.output == """
           tasks: hello hello
@@ -77,11 +83,12 @@ struct QEMUTests {
     }
   }
 
-  @Test(arguments: [
-    ("once,nap", "w"), ("pay,repay", ""), ("exiter,exiter", ""), ("nap,nap", ""),
-  ])
-  func tasksThatExitEndTheRun(tasks: String, output: String) throws {
-    let run = try boot("tasks=\(tasks) exit=qemu")
+  @Test(
+    arguments: rightImages,
+    [("once,nap", "w"), ("pay,repay", ""), ("exiter,exiter", ""), ("nap,nap", "")])
+  func tasksThatExitEndTheRun(image: String, run: (tasks: String, output: String)) throws {
+    let (tasks, output) = run
+    let run = try boot(image, "tasks=\(tasks) exit=qemu")
     let names = tasks.split(separator: ",").joined(separator: " ")
     #expect(run.output == "tasks: \(names)\n\(output)all tasks have exited\n")
     #expect(run.ended)

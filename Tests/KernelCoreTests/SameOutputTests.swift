@@ -5,13 +5,16 @@ import Testing
 
 /// The same image says the same in our emulator as in QEMU (`QEMUTests` holds QEMU to these texts).
 @Suite struct SameOutputTests {
-  @Test(arguments: [
-    ("hello,hello", "hello\nhello\nhello\nhello\nhello\nhello\n"), ("once,nap", "w"),
-    ("pay,repay", ""), ("exiter,exiter", ""), ("nap,nap", ""),
-  ])
-  func ourMachineSaysWhatQEMUSays(tasks: String, output: String) throws {
-    let bytes = try #require(KernelImages.image(named: "core-i386"))
-    let machine = Machine(ramBytes: 4 << 20)
+  @Test(
+    arguments: rightImages,
+    [
+      ("hello,hello", "hello\nhello\nhello\nhello\nhello\nhello\n"), ("once,nap", "w"),
+      ("pay,repay", ""), ("exiter,exiter", ""), ("nap,nap", ""),
+    ])
+  func ourMachineSaysWhatQEMUSays(image: String, run: (tasks: String, output: String)) throws {
+    let (tasks, output) = run
+    let bytes = try #require(KernelImages.image(named: image))
+    let machine = Machine(ramBytes: 8 << 20)
     try machine.loadMultiboot(ELFImage(bytes), commandLine: "tasks=\(tasks) exit=qemu")
     var stop = Stop.limit
     while stop != .exit && machine.instructions < 100_000_000 {

@@ -42,10 +42,10 @@ func report(_ text: UnsafePointer<CChar>) {
 }
 
 @inline(never)
-func reportHex(_ value: UInt32) {
+func reportHex(_ value: UInt) {
   let flags = spinAcquire(&console_lock)
-  for digit in 0..<8 {
-    let nibble = UInt8(truncatingIfNeeded: value >> (28 - 4 * UInt32(digit))) & 15
+  for digit in 1...UInt(2 * MemoryLayout<UInt>.size) {
+    let nibble = UInt8(truncatingIfNeeded: value >> (UInt(UInt.bitWidth) - 4 * digit)) & 15
     serialPut(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
   }
   spinRelease(&console_lock, flags)

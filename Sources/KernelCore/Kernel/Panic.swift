@@ -5,11 +5,11 @@ import Hardware
 @c(kernel_panic)
 func panic(_ frame: UnsafeMutablePointer<TrapFrame>) -> Never {
   report("panic: vector ")
-  reportHex(frame.pointee.vector)
+  reportHex(UInt(frame.pointee.vector))
   report(" error ")
-  reportHex(frame.pointee.error_code)
+  reportHex(UInt(frame.pointee.error_code))
   report(" at ")
-  reportHex(frame.pointee.eip)
+  reportHex(frame.pointee.instructionPointer)
   report("\n")
   stop()
 }

@@ -40,7 +40,7 @@ func switchToNext() {
 @inline(never)
 @c(make_ready)
 func makeReady(_ task: Int) {
-  kernelAssert(scheduler_lock.held == 1)
+  kernelAssert(scheduler_lock.held != 0)
   tasks[task].state = .ready
   kernelAssert(runQueue.add(task))
 }

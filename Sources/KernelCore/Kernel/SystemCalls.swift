@@ -1,30 +1,29 @@
 import Hardware
 
-let failure = UInt32.max
-let longestWrite: UInt32 = 8
-let longestSleep: UInt32 = 3
+let failure = UInt.max
+let longestWrite: UInt = 8
+let longestSleep: UInt = 3
 
-/// Serves `int 0x80`. The registers of the caller are in the frame; the result goes to EAX.
+/// Serves a system call, however it came in. The registers of the caller are in the frame; the result
+/// goes there too.
 ///
-/// The entry is complete when we come here: registers saved, segments ours, a kernel stack
+/// The entry is complete when we come here: registers saved, the segments or GS ours, a kernel stack
 /// that is empty but for the frame. So interrupts may come on again, and a system call can
 /// be interrupted, and preempted, like user code. The way out turns them off (entry.S).
 @inline(never)
 @c(system_call)
 func systemCall(_ frame: UnsafeMutablePointer<TrapFrame>) {
-  let number = Int32(bitPattern: frame.pointee.eax)
-  let first = frame.pointee.ebx
-  let second = frame.pointee.ecx
+  let (number, first, second) = frame.pointee.request
   enable_interrupts()
-  frame.pointee.eax = perform(number, first, second)
+  frame.pointee.result = perform(number, first, second)
 }
 
 /// The call itself. What user code hands in may be anything.
 @inline(__always)
-func perform(_ number: Int32, _ first: UInt32, _ second: UInt32) -> UInt32 {
+func perform(_ number: Int32, _ first: UInt, _ second: UInt) -> UInt {
   switch number {
   case SYS_READ:
-    return UInt32(readKey())
+    return UInt(readKey())
   case SYS_WRITE:
     guard let bytes = userBytes(at: first, count: second) else { return failure }
     fileWrite(bytes, Int(truncatingIfNeeded: second))
@@ -73,8 +72,8 @@ func sleep(ticks: UInt8) {
 
 /// The bytes that a task wants written, or nil if they are not its to show.
 @inline(__always)
-func userBytes(at address: UInt32, count: UInt32) -> UnsafePointer<UInt8>? {
+func userBytes(at address: UInt, count: UInt) -> UnsafePointer<UInt8>? {
   if count > longestWrite { return nil }
   if address < user_memory_begin() || address > user_memory_end() &- count { return nil }
-  return UnsafePointer(bitPattern: UInt(address))
+  return UnsafePointer(bitPattern: address)
 }

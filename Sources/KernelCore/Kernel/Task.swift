@@ -7,8 +7,8 @@ import Hardware
 /// interrupt on top of a system call), which a fixed place for registers in this structure
 /// could not do.
 struct Task {
-  /// Zero while the task runs: the stack pointer is then in ESP, and a copy would be stale.
-  var savedStack: UInt32
+  /// Zero while the task runs: the stack pointer is then in the CPU, and a copy would be stale.
+  var savedStack: UInt
   var state: TaskState
   var waitsFor: WaitChannel
   var ticksLeft: UInt8
@@ -24,26 +24,10 @@ var tasks: UnsafeMutablePointer<Task> {
   task_table_address().assumingMemoryBound(to: Task.self)
 }
 
-/// Lays out the kernel stack of a new task as if the task had entered the kernel at the
-/// first instruction of its program and then been suspended: what `context_switch` takes
-/// off, its return into the way out of the kernel, and the frame that this takes off.
-func createTask(_ task: Int, entry: UInt32) {
-  var stack = kernel_stack_top(task)
-  func push(_ value: UInt32) {
-    stack -= 4
-    UnsafeMutablePointer<UInt32>(bitPattern: UInt(stack))!.pointee = value
-  }
-
-  push(UInt32(USER_DATA))  // SS
-  push(user_stack_top(task))
-  push(interruptFlag | 1 << 1)  // EFLAGS; bit 1 is always set
-  push(UInt32(USER_CODE))
-  push(entry)
-  for _ in 0..<10 { push(0) }  // error code, vector, and the registers of PUSHA
-  for _ in 0..<4 { push(UInt32(USER_DATA)) }  // DS, ES, FS, GS
-  push(trap_return_address())
-  for _ in 0..<4 { push(0) }  // EBP, EBX, ESI, EDI for context_switch
-
+/// Makes a task that will start at `entry`: as if it had entered the kernel there and then been
+/// suspended.
+func createTask(_ task: Int, entry: UInt) {
+  let stack = layOutStack(of: task, entry: entry)
   tasks[task] = Task(savedStack: stack, state: .ready, waitsFor: .nothing, ticksLeft: 0)
   kernelAssert(runQueue.add(task))
 }

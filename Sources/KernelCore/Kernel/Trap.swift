@@ -1,12 +1,13 @@
 import Hardware
 
 let systemCallVector: UInt32 = 0x80
+private let nmiVector: UInt32 = 2
 
 /// Comes here from every entry, with interrupts off and the frame complete (entry.S).
 @inline(never)
 @c(trap_dispatch)
 func dispatchTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {
-  switch frame.pointee.vector {
+  switch UInt32(frame.pointee.vector) {
   case systemCallVector:
     systemCall(frame)
   case firstVector + timerLine:
@@ -15,6 +16,8 @@ func dispatchTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {
     keyboardInterrupt()
   case firstVector + mouseLine:
     mouseInterrupt()
+  case nmiVector:
+    nonMaskableInterrupt()
   case firstVector + 7:
     break  // spurious: the request went away again; there is nothing to end
   case firstVector + 15:

@@ -18,11 +18,11 @@ private var gates: InlineArray<129, Gate> = InlineArray(repeating: Gate())
 @c(set_up_gates)
 func setUpGates() {
   for vector in 0..<UInt32(48) {
-    installGate(vector, vector_stub(vector), interruptGate)
+    installGate(vector, UInt32(vector_stub(vector)), interruptGate)
   }
-  installGate(systemCallVector, system_call_stub, userInterruptGate)
+  installGate(systemCallVector, UInt32(system_call_stub), userInterruptGate)
   withUnsafePointer(to: &gates) {
-    load_idt(TablePointer(limit: 129 * 8 - 1, base: UInt32(UInt(bitPattern: $0))))
+    load_idt(TablePointer(limit: 129 * 8 - 1, base: UInt(bitPattern: $0)))
   }
 }
 

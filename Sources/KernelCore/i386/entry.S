@@ -14,41 +14,6 @@
         .cfi_sections .debug_frame
         .text
 
-// One stub per vector. It makes all frames alike (the CPU pushes an error code for
-// some exceptions only) and says which vector it was.
-        .macro  stub vector, has_error_code
-        .type   vector_\vector, @function
-vector_\vector:
-        .if     \has_error_code == 0
-        TRAP_FRAME(0)
-        pushl   $0
-        .cfi_adjust_cfa_offset 4
-        .else
-        TRAP_FRAME(4)
-        .endif
-        pushl   $\vector
-        .cfi_adjust_cfa_offset 4
-        jmp     trap_common
-        .cfi_endproc
-        .size   vector_\vector, . - vector_\vector
-        .endm
-
-        .altmacro
-        .macro  stub_for vector
-        .if     (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21)
-        stub    \vector, 1
-        .else
-        stub    \vector, 0
-        .endif
-        .endm
-
-        .set    i, 0
-        .rept   48
-        stub_for %i
-        .set    i, i + 1
-        .endr
-        stub    128, 0
-
         .globl  trap_common
         .type   trap_common, @function
 trap_common:
@@ -94,24 +59,5 @@ exit_begins:
         iretl                           // EFLAGS, IF included, as they were (M5)
         .cfi_endproc
         .size   trap_common, . - trap_common
-
-        .section .rodata
-        .balign 4
-        .globl  vector_stubs
-        .type   vector_stubs, @object
-        .macro  stub_address vector
-        .long   vector_\vector
-        .endm
-vector_stubs:
-        .set    i, 0
-        .rept   48
-        stub_address %i
-        .set    i, i + 1
-        .endr
-        .size   vector_stubs, . - vector_stubs
-        .globl  system_call_stub
-system_call_stub:
-        .long   vector_128
-        .size   system_call_stub, . - system_call_stub
 
         .section .note.GNU-stack, "", @progbits

@@ -58,13 +58,23 @@ struct JobScenario {
 }
 
 extension Job {
-  /// The job of the reference kernel core, which the program carries.
+  /// The job of the reference kernel core, which the program carries: a file for each machine, with
+  /// defaults of its own.
   static func reference() throws -> Job {
-    var job = try Job(
-      yaml: String(decoding: PackageResources.reference_yml, as: UTF8.self), file: "reference.yml",
-      folder: nil)
-    for index in job.scenarios.indices { job.scenarios[index].isCarried = true }
-    return job
+    let files = [
+      ("reference.yml", PackageResources.reference_yml),
+      ("reference-x86-64.yml", PackageResources.reference_x86_64_yml),
+    ]
+    let jobs = try files.map { name, bytes in
+      try Job(yaml: String(decoding: bytes, as: UTF8.self), file: name, folder: nil)
+    }
+    var whole = jobs[0]
+    for job in jobs.dropFirst() {
+      whole.images.merge(job.images) { first, _ in first }
+      whole.scenarios += job.scenarios
+    }
+    for index in whole.scenarios.indices { whole.scenarios[index].isCarried = true }
+    return whole
   }
 
   static func load(_ path: String) throws -> Job {

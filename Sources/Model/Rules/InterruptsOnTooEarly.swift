@@ -28,6 +28,11 @@ final class InterruptsOnTooEarly: Rule {
   }
 
   func title(_ v: Violation, names: Names) -> String {
+    if v.details[0] == 1 && v.details[2] >= UInt64(Event.systemCall) {
+      return
+        "SYSCALL enters \(names.site(v.sites[0])) with IF=1: its mask (IA32_FMASK) does not clear it, "
+        + "and nothing is saved yet"
+    }
     if v.details[0] == 1 {
       return
         "vector \(v.details[2]) enters \(names.site(v.sites[0])) with IF=1: its gate is not an "

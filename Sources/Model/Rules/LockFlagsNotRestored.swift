@@ -1,12 +1,13 @@
-/// After a release, IF differs from what it was before the matching acquire.
+/// After a release, IF differs from what it was before the matching acquire; where the CPU counts its
+/// locks, from what it was before the outermost one, or is 1 while others are held.
 final class LockFlagsNotRestored: Rule {
   static let name = "lock-flags-not-restored"
   let interests: [Happening.Kind] = [.released]
 
   func observe(_ h: Happening, in world: World) {
-    guard world.scenario.locks[h.discipline].kind == .value, let before = h.flagsInterrupts else {
-      return
-    }
+    let kinds: [LockDiscipline.Kind] = [.value, .count, .field]
+    guard kinds.contains(world.scenario.locks[h.discipline].kind), let before = h.flagsInterrupts
+    else { return }
     if world.cpu.interruptsEnabled != before {
       world.report(
         Violation(Self.name, sites: [h.rip], locks: [h.lock], details: [before ? 1 : 0]))

@@ -1,10 +1,12 @@
 /// A spinlock is held across the return to user code.
 final class LockHeldAtUserReturn: Rule {
   static let name = "lock-held-at-user-return"
-  let interests: [Happening.Kind] = [.returned]
+  let interests: [Happening.Kind] = [.returned, .stackLoaded]
 
   func observe(_ h: Happening, in world: World) {
-    guard h.event.newCPL == 3, h.event.oldCPL != 3 else { return }
+    // SYSRET comes after the user's stack was loaded: whose stack it was is known there.
+    guard h.loadsUserStack || (h.kind == .returned && h.event.newCPL == 3 && h.event.oldCPL != 3)
+    else { return }
     let strand = world.strand
     for held in world.locksHeld() where held.strand == strand {
       world.report(

@@ -5,7 +5,8 @@ final class RuleBook {
     LockHeldWithInterruptsOn(), LockFlagsNotRestored(), LockFlagsMismatched(),
     LockReleaseOrder(), LockReleaseUnheld(), LockRecursiveAcquire(), LockHeldAtUserReturn(),
     LockHeldAtSwitch(), LockHeldAtSleep(), IRQUnsafeLock(), StackOverflow(), StackReuse(),
-    StackUnbalanced(), ContextCorrupted(), InterruptsOnTooEarly(), KernelWithUserSegments(),
+    StackUnbalanced(), ContextCorrupted(), RedZoneClobbered(), KernelOnUserStack(),
+    InterruptsOnTooEarly(), KernelWithUserSegments(), KernelWithUserGS(),
     MissingEOI(), EOIAfterSwitch(), SpuriousEOI(), UnexpectedException(), TripleFault(),
     AssertionFailed(), LockWrongOwner(), LockOrderInversion(), TaskOnTwoCPUs(), DataRace(),
   ]

@@ -6,7 +6,8 @@ final class StackReuse: Rule {
   let interests: [Happening.Kind] = [.entered, .stackLoaded]
 
   func observe(_ h: Happening, in world: World) {
-    if let a = h.activation {
+    if h.loadsUserStack { return }
+    if h.kind == .entered, let a = h.activation {
       entered(h, a, world)
     } else {
       loaded(h, world)
@@ -15,14 +16,16 @@ final class StackReuse: Rule {
 
   private func entered(_ h: Happening, _ a: Activation, _ world: World) {
     let t = Ghost.Layout.activations
-    let changesStack = h.event.oldCPL != h.event.newCPL
-    let top = a.frame + (changesStack ? 5 : 3) * world.slot
+    // Nothing is pushed; what the kernel then does with the stack pointer is judged.
+    if a.hasNoFrame { return }
+    let top = a.frame + world.frameBytes(from: h.event.oldCPL)
+    let startsAtTop = h.event.oldCPL == 3 || world.switchesStack(h.event, top: top)
     for row in 0..<world.ghost.count(t) {
       let live = Activation(ghost: world.ghost, row: row)
-      let liveTop = live.frame + (live.fromCPL == 3 ? 5 : 3) * world.slot
-      let overlaps = live.frame < top && h.event.newSP < liveTop
+      let liveTop = live.frame + world.frameBytes(from: live.fromCPL)
+      let overlaps = !live.hasNoFrame && live.frame < top && h.event.newSP < liveTop
       // A stack that is entered at its top while an entry on it has not returned.
-      let covers = h.event.oldCPL == 3 && live.strand == top && live.frame < top
+      let covers = startsAtTop && live.strand == top && live.frame < top
       if overlaps || covers {
         world.report(
           Violation(
@@ -32,7 +35,7 @@ final class StackReuse: Rule {
         return
       }
     }
-    guard h.event.oldCPL == 3 else { return }
+    guard startsAtTop else { return }
     // A task that sleeps in the kernel on the very stack that this entry starts at the top of.
     if let (sp, _) = suspended(on: top, world) {
       world.report(
@@ -58,11 +61,18 @@ final class StackReuse: Rule {
 
   private func loaded(_ h: Happening, _ world: World) {
     let new = h.event.newSP
+    if h.activation != nil, let (sp, _) = suspended(on: new, world) {
+      world.report(
+        Violation(
+          Self.name, sites: [h.rip, h.rip], endsPath: true,
+          details: [0xFFFF, 0xFFFF, sp], identitySites: 1, tags: [world.stackName(new)]))
+      return
+    }
     guard world.ghost.row(Ghost.Layout.suspended, key: new) == nil else { return }
     let t = Ghost.Layout.activations
     for row in 0..<world.ghost.count(t) {
       let live = Activation(ghost: world.ghost, row: row)
-      if live.strand == new && live.frame < new && live.fromCPL != 3 {
+      if live.strand == new && live.frame < new && (live.fromCPL != 3 || h.activation != nil) {
         world.report(
           Violation(
             Self.name, sites: [h.rip, live.interruptedIP], endsPath: true,

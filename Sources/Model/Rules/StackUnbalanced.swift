@@ -1,3 +1,5 @@
+import Emulator
+
 /// At the return to user code the kernel stack is not where the entry found it.
 final class StackUnbalanced: Rule {
   static let name = "stack-unbalanced"
@@ -10,7 +12,9 @@ final class StackUnbalanced: Rule {
         world.isReturnInstruction(h.rip), !world.isFrame(h.event.oldSP)
       else { return }
       judge(h, world)
-    } else if h.event.newCPL == 3, h.event.oldCPL != 3, h.activation == nil {
+    } else if h.event.newCPL == 3, h.event.oldCPL != 3, h.activation == nil,
+      h.event.vector < Event.systemCall
+    {
       judge(h, world)
     }
   }
@@ -18,7 +22,7 @@ final class StackUnbalanced: Rule {
   /// No entry has its frame where the return pops one. If an entry from user code is still open on
   /// this stack, its frame should have been the one.
   private func judge(_ h: Happening, _ world: World) {
-    for open in world.activationsOnStrand() where open.fromCPL == 3 {
+    for open in world.activationsOnStrand() where open.fromCPL == 3 && !open.hasNoFrame {
       let difference = Int64(bitPattern: open.frame &- h.event.oldSP)
       world.report(
         Violation(

@@ -4,7 +4,7 @@ import Hardware
 var filePosition: UInt8 = 0
 
 /// EFLAGS as they were before the lock was taken.
-var savedFlags: UInt32 = 0
+var savedFlags: UInt = 0
 
 /// Wrong: there is one place for the flags and there are two locks. The inner acquire
 /// overwrites what the outer one saved, so the outer release leaves interrupts off.

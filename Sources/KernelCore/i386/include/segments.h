@@ -9,6 +9,9 @@
 #define USER_DATA 0x23  // index 4, ring 3
 #define TSS_SELECTOR 0x28
 
+// Vectors with a stack of their own: none, as i386 would need a task gate for that.
+#define HAS_OWN_STACK(vector) 0
+
 #define TSS_SIZE 104
 #define TSS_ESP0 4
 #define TSS_SS0 8

@@ -1,11 +1,12 @@
 // The instructions that Swift has no words for, one function each, and the storage
-// that the assembly files define.
+// that the assembly files define. A word is an `unsigned long`: 4 bytes on i386, 8 on x86-64.
 
 #ifndef HARDWARE_H
 #define HARDWARE_H
 
 #include <stdint.h>
 
+#include "machine.h"
 #include "segments.h"
 #include "system_calls.h"
 
@@ -15,14 +16,14 @@
 // Every one of them is a barrier for the compiler ("memory"): what is protected by
 // interrupts being off must not be moved across the instruction that turns them off.
 
-INSTRUCTION uint32_t read_flags(void) {
-  uint32_t flags;
-  __asm__ volatile("pushfl; popl %0" : "=r"(flags) : : "memory");
+INSTRUCTION unsigned long read_flags(void) {
+  unsigned long flags;
+  __asm__ volatile("pushf; pop %0" : "=r"(flags) : : "memory");
   return flags;
 }
 
-INSTRUCTION void write_flags(uint32_t flags) {
-  __asm__ volatile("pushl %0; popfl" : : "r"(flags) : "memory", "cc");
+INSTRUCTION void write_flags(unsigned long flags) {
+  __asm__ volatile("push %0; popf" : : "r"(flags) : "memory", "cc");
 }
 
 INSTRUCTION void disable_interrupts(void) { __asm__ volatile("cli" : : : "memory"); }
@@ -45,7 +46,7 @@ INSTRUCTION uint8_t in8(uint16_t port) {
 
 struct __attribute__((packed)) TablePointer {
   uint16_t limit;
-  uint32_t base;
+  unsigned long base;
 };
 
 INSTRUCTION void load_idt(struct TablePointer pointer) {
@@ -71,55 +72,46 @@ INSTRUCTION void store_release(struct SpinLock *_Nonnull lock) {
 
 extern struct SpinLock scheduler_lock, console_lock, file_lock, keyboard_lock, mutex_lock;
 
-// What an entry leaves on the stack, lowest address first (entry.S).
-struct TrapFrame {
-  uint32_t gs, fs, es, ds;
-  uint32_t edi, esi, ebp, ignored_esp, ebx, edx, ecx, eax;
-  uint32_t vector, error_code;
-  uint32_t eip, cs, eflags;
-  uint32_t user_esp, user_ss;  // there only if the low bits of cs say ring 3
-};
-
 extern long current_task;
-extern uint32_t task_table[];
+extern unsigned long task_table[];
 INSTRUCTION void *_Nonnull task_table_address(void) { return task_table; }
 
 extern char task0_kernel_stack_top[], task1_kernel_stack_top[], idle_stack_top[];
 extern char task0_user_stack_top[], task1_user_stack_top[];
 
-INSTRUCTION uint32_t kernel_stack_top(long task) {
-  return (uint32_t)(task == 0   ? task0_kernel_stack_top
-                    : task == 1 ? task1_kernel_stack_top
-                                : idle_stack_top);
+INSTRUCTION unsigned long kernel_stack_top(long task) {
+  return (unsigned long)(task == 0   ? task0_kernel_stack_top
+                         : task == 1 ? task1_kernel_stack_top
+                                     : idle_stack_top);
 }
 
-INSTRUCTION uint32_t user_stack_top(long task) {
-  return (uint32_t)(task == 0 ? task0_user_stack_top : task1_user_stack_top);
+INSTRUCTION unsigned long user_stack_top(long task) {
+  return (unsigned long)(task == 0 ? task0_user_stack_top : task1_user_stack_top);
 }
 
 // What a user task may have the kernel read: the programs and the user stacks.
 extern char user_begin[], user_end[];
-INSTRUCTION uint32_t user_memory_begin(void) { return (uint32_t)user_begin; }
-INSTRUCTION uint32_t user_memory_end(void) { return (uint32_t)user_end; }
+INSTRUCTION unsigned long user_memory_begin(void) { return (unsigned long)user_begin; }
+INSTRUCTION unsigned long user_memory_end(void) { return (unsigned long)user_end; }
 
-// entry.S
-extern const uint32_t vector_stubs[48];
-extern const uint32_t system_call_stub;
-INSTRUCTION uint32_t vector_stub(uint32_t vector) { return vector_stubs[vector]; }
+// vectors.S, entry.S
+extern const unsigned long vector_stubs[48];
+extern const unsigned long system_call_stub;
+INSTRUCTION unsigned long vector_stub(uint32_t vector) { return vector_stubs[vector]; }
 void trap_return(void);
-INSTRUCTION uint32_t trap_return_address(void) { return (uint32_t)&trap_return; }
+INSTRUCTION unsigned long trap_return_address(void) { return (unsigned long)&trap_return; }
 
 // segments.S, switch.S, boot.S
 void segments_load(void);
-void kernel_stack_select(uint32_t top);
-void context_switch(uint32_t *_Nonnull save, uint32_t load);
+void kernel_stack_select(unsigned long top);
+void context_switch(unsigned long *_Nonnull save, unsigned long load);
 void cpu_idle(void);
 void exploration_start(void);
 
 // programs.S: the user programs, by name.
 struct Program {
   const char *_Nonnull name;
-  uint32_t entry;
+  unsigned long entry;
 };
 extern const struct Program program_table[];
 extern const struct Program program_table_end[];

@@ -2,10 +2,10 @@
 // back to the same few states for ever (or exit), so that everything two of them can
 // do together can be explored to the end.
 //
-// A system call takes its number in EAX and its arguments in EBX and ECX; the result
-// comes back in EAX.
+// How a program calls the kernel is the machine's affair (call_kernel.h).
 
-#include "system_calls.h"
+#include "call_kernel.h"
+#include "sizes.h"
 
         .macro  program name
         .pushsection .user, "ax", @progbits
@@ -21,30 +21,23 @@ name_of_\name:
         .asciz  "\name"
         .popsection
         .pushsection .rodata.program_table, "a", @progbits
-        .long   name_of_\name, user_\name
+        POINTER name_of_\name, user_\name
         .popsection
         .endm
 
-        .macro  call_kernel number, first=0, second=0
-        movl    $\first, %ebx
-        movl    $\second, %ecx
-        movl    $\number, %eax
-        int     $0x80
-        .endm
-
         .section .rodata.program_table, "a", @progbits
-        .balign 4
+        .balign WORD_BYTES
         .globl  program_table
 program_table:
 
 // Prints three lines and exits. Two of them print the same six lines in any order of
 // events.
         program hello
-        movl    $3, %edi
+        movl    $3, %ebp
 1:      call_kernel SYS_WRITE, text_hello, 6
         call_kernel SYS_SLEEP, 1
         call_kernel SYS_YIELD
-        decl    %edi
+        decl    %ebp
         jnz     1b
         call_kernel SYS_EXIT
         end     hello
@@ -69,12 +62,7 @@ program_table:
 // Reads a key and writes it; the key lies on the user stack for a moment.
         program echo
 1:      call_kernel SYS_READ
-        pushl   %eax
-        movl    %esp, %ebx
-        movl    $1, %ecx
-        movl    $SYS_WRITE, %eax
-        int     $0x80
-        popl    %eax
+        write_result
         jmp     1b
         end     echo
 

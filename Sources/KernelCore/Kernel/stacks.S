@@ -1,6 +1,8 @@
 // The stacks. Their sizes are in the symbol table, so that a debugger, or a checker, knows
 // where each one ends.
 
+#include "sizes.h"
+
         .macro  stack name, size
         .balign 16
         .globl  \name
@@ -12,16 +14,14 @@
 \name\()_top:
         .endm
 
-// Wrong: room for a system call and one interrupt on top of it, but not for one more that
-// interrupts the mouse handler.
         .bss
-        stack   task0_kernel_stack, 384
-        stack   task1_kernel_stack, 384
-        stack   idle_stack, 1024        // also the boot's
+        stack   task0_kernel_stack, KERNEL_STACK_BYTES
+        stack   task1_kernel_stack, KERNEL_STACK_BYTES
+        stack   idle_stack, IDLE_STACK_BYTES    // also the boot's
 
 // Beside the programs (kernel.ld), so that all that is a task's own is one range.
         .section .user_stacks, "aw", @progbits
-        stack   task0_user_stack, 64
-        stack   task1_user_stack, 64
+        stack   task0_user_stack, USER_STACK_BYTES
+        stack   task1_user_stack, USER_STACK_BYTES
 
         .section .note.GNU-stack, "", @progbits

@@ -5,35 +5,6 @@
 
         .text
 
-// One stub per vector. It makes all frames alike (the CPU pushes an error code for
-// some exceptions only) and says which vector it was.
-        .macro  stub vector, has_error_code
-        .type   vector_\vector, @function
-vector_\vector:
-        .if     \has_error_code == 0
-        pushl   $0
-        .endif
-        pushl   $\vector
-        jmp     trap_common
-        .size   vector_\vector, . - vector_\vector
-        .endm
-
-        .altmacro
-        .macro  stub_for vector
-        .if     (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21)
-        stub    \vector, 1
-        .else
-        stub    \vector, 0
-        .endif
-        .endm
-
-        .set    i, 0
-        .rept   48
-        stub_for %i
-        .set    i, i + 1
-        .endr
-        stub    128, 0
-
 // Where each register is in a struct TrapFrame.
 #define GS 0
 #define FS 4
@@ -114,24 +85,5 @@ trap_return:
         addl    $8, %esp
         iretl
         .size   trap_return, . - trap_return
-
-        .section .rodata
-        .balign 4
-        .globl  vector_stubs
-        .type   vector_stubs, @object
-        .macro  stub_address vector
-        .long   vector_\vector
-        .endm
-vector_stubs:
-        .set    i, 0
-        .rept   48
-        stub_address %i
-        .set    i, i + 1
-        .endr
-        .size   vector_stubs, . - vector_stubs
-        .globl  system_call_stub
-system_call_stub:
-        .long   vector_128
-        .size   system_call_stub, . - system_call_stub
 
         .section .note.GNU-stack, "", @progbits

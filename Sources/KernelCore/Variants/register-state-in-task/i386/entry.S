@@ -1,0 +1,59 @@
+// Every way into the kernel, and the one way out.
+//
+// All gates are interrupt gates: the CPU clears IF as it enters, so nothing can
+// interrupt an entry before its registers are saved and its segments are the
+// kernel's. From ring 3 the CPU has switched to the stack that the TSS names and
+// pushed SS, ESP, EFLAGS, CS, EIP; from ring 0 it stays on the stack it is on and
+// pushes only the last three. Nothing below depends on which of the two it was: a
+// nested entry simply puts its frame on top of the frame it interrupted, and comes
+// off first.
+
+#include "segments.h"
+
+#define CS 60                           // in a struct TrapFrame
+
+        .text
+
+        .globl  trap_common
+        .type   trap_common, @function
+trap_common:
+        pushal
+        pushl   %ds
+        pushl   %es
+        pushl   %fs
+        pushl   %gs
+        cld                             // the compiler relies on it
+        movl    $KERNEL_DATA, %eax      // until here DS may be anything a user loaded
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        .globl  entry_complete
+entry_complete:
+        movl    %esp, %ebx              // the frame, which every level keeps in a register
+        testb   $3, CS(%esp)
+        jz      1f
+        movl    task_kernel_stack, %esp // from ring 3: it is in the task's structure
+1:      pushl   %ebx
+        call    trap_dispatch
+        addl    $4, %esp
+        cli                             // between here and the frame no stack is ours
+        movl    %ebx, %esp
+
+// The way out. A new task starts here too: its stack was made to look as if it had
+// been interrupted at the first instruction of its program.
+        .globl  trap_return
+trap_return:
+        cli                             // a system call comes here with IF = 1
+        .globl  exit_begins
+exit_begins:
+        popl    %gs
+        popl    %fs
+        popl    %es
+        popl    %ds
+        popal
+        addl    $8, %esp                // vector and error code
+        iretl                           // EFLAGS, IF included, as they were (M5)
+        .size   trap_common, . - trap_common
+
+        .section .note.GNU-stack, "", @progbits

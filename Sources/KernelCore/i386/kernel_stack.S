@@ -1,0 +1,15 @@
+// kernel_stack_select(top): the next entry from ring 3 starts at `top`. Every task
+// has a kernel stack of its own, so this goes with every switch of tasks.
+
+#include "segments.h"
+
+        .text
+        .globl  kernel_stack_select
+        .type   kernel_stack_select, @function
+kernel_stack_select:
+        movl    4(%esp), %eax
+        movl    %eax, tss + TSS_ESP0
+        ret
+        .size   kernel_stack_select, . - kernel_stack_select
+
+        .section .note.GNU-stack, "", @progbits
