@@ -18,10 +18,14 @@ extension Machine {
       return true
     }
     // What lies between the stack pointer (and what one instruction may push below it) and the
-    // end of this context's part of its stack is this context's alone by the stack's discipline.
+    // end of this context's part of its stack is this context's alone by the stack's discipline: it
+    // orders what runs on one CPU. Two CPUs on one stack do share it.
     let live = cores[cpu].words[CPU.Register.sp] &- 64
     let ownStack = linear >= live && linear < observation.stackTop
-    let mine = ownStack ? Shadow.stack : observation.owner << Shadow.ownerShift
+    let mine =
+      ownStack
+      ? Shadow.stack | UInt32(truncatingIfNeeded: cpu) &<< Shadow.ownerShift
+      : observation.owner &<< Shadow.ownerShift
     var i = 0
     while i < count {
       let now = shadow[i]

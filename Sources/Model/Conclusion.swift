@@ -153,13 +153,20 @@ extension Explorer {
     }.map(\.counterexample)
   }
 
-  /// What keeps two failing states apart before they are replayed: where the CPU is.
+  /// What keeps two failing states apart before they are replayed: where the CPUs are, what they
+  /// interrupted, and what is held.
   private func signature(_ finding: Progress.Finding, _ paths: ShortestPaths) -> String {
     guard walk(paths.choices(to: finding.state)) != nil else { return "\(finding.failure)" }
     if let cpu = finding.failure.cpu { world.turn(to: cpu) }
     let calls = pendingCallSites().map { world.function($0) }.joined(separator: ",")
-    let entries = world.activationsOnStrand().map { String($0.vector) }.joined(separator: ",")
-    return "\(finding.failure) \(world.function(world.cpu.rip)) \(calls) \(entries) \(heldLocks())"
+    let places = world.machine.cpus.map { world.function($0.rip) }.joined(separator: ",")
+    let t = Ghost.Layout.activations
+    let entries = (0..<world.ghost.count(t)).map { row in
+      let entry = Activation(ghost: world.ghost, row: row)
+      return "\(entry.vector)@"
+        + (entry.fromCPL == 3 ? "user" : world.function(entry.interruptedIP))
+    }.joined(separator: ",")
+    return "\(finding.failure) \(places) \(calls) \(entries) \(heldLocks())"
   }
 
   /// The known locks that are held, each with the function that took it.

@@ -237,6 +237,7 @@ public final class Explorer {
   private var learnedCount: Int {
     let o = world.machine.observation
     return o.newlyShared &+ o.readsBelowStack &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
+      &+ world.lockOrder.count
   }
 
   /// A handler looks at where, or with what in its registers, it interrupted.

@@ -3,8 +3,11 @@ struct LockOrder {
   /// By the lock held first.
   private var after: [UInt64: Set<UInt64>] = [:]
 
+  /// Grows with whatever is learned.
+  private(set) var count = 0
+
   mutating func note(_ first: UInt64, then second: UInt64) {
-    after[first, default: []].insert(second)
+    if after[first, default: []].insert(second).inserted { count += 1 }
   }
 
   /// Whether the second lock, or what is acquired while it is held, leads back to the first.

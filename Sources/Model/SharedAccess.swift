@@ -51,12 +51,9 @@ extension World {
   func lookAhead(stopped: Bool) {
     var next: PendingAccess?
     let o = machine.observation
-    if stopped {
-      if o.stopSize != 0 {
-        next = PendingAccess(
-          physical: o.stopAddress, size: UInt64(o.stopSize), flags: o.stopFlags)
-      }
-    } else if !fuses, let stop = machine.nextStop(cpuIndex) {
+    if stopped && o.stopSize != 0 {
+      next = PendingAccess(physical: o.stopAddress, size: UInt64(o.stopSize), flags: o.stopFlags)
+    } else if stopped ? cpuCount > 1 : !fuses, let stop = machine.nextStop(cpuIndex) {
       next = PendingAccess(physical: stop.address, size: UInt64(stop.size), flags: stop.flags)
     }
     if let access = next, access.isDevice, !isSensitive(access) { next = nil }

@@ -430,8 +430,9 @@ extension World {
   func key(cpus: Fingerprint) -> Fingerprint {
     var f = memory.fingerprint
     if !ignored.isEmpty {
-      memory.withoutRecording {
-        for (address, size) in ignored { exclude(address, size, from: &f) }
+      for (physical, keep) in ignored {
+        let value = memory.contents(ofWord: physical >> 3)
+        if value & ~keep != 0 { f.replace(value, by: value & keep, at: physical) }
       }
     }
     f.low &+= cpus.low
@@ -453,23 +454,6 @@ extension World {
       f.high &+= cold.high
     }
     return f
-  }
-
-  private func exclude(_ address: UInt64, _ size: Int, from f: inout Fingerprint) {
-    var a = address & ~7
-    let end = address + UInt64(size)
-    while a < end {
-      if let physical = machine.physicalAddress(cpu: cpuIndex, linear: a) {
-        let value = memory.word(at: physical)
-        if value != 0 {
-          var keep: UInt64 = 0
-          if a < address { keep |= (1 << ((address - a) * 8)) - 1 }
-          if a + 8 > end { keep |= ~((1 << ((end - a) * 8)) - 1) }
-          f.replace(value, by: value & keep, at: physical)
-        }
-      }
-      a += 8
-    }
   }
 
   /// The part of the key that only privileged instructions change, kept until they do.

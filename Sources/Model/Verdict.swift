@@ -64,15 +64,15 @@ extension ScenarioResult {
     guard let openEnds else { return "Nothing was explored." }
     if let first = openEnds.first { return first }
     // Of the states that hang with the same functions in flight one is examined: it can stand before
-    // another whose lock is held by somebody else.
+    // another whose lock is held by somebody else, by a way that LockLab does not see.
     let isAboutProgress = Progress.rules.contains(identity.rule)
     let hiding = counterexamples.first {
-      isAboutProgress && $0.identity.functions.last == identity.functions.last
+      isAboutProgress && !Set($0.identity.functions).isDisjoint(with: identity.functions)
         && Progress.rules.contains($0.rule)
     }
     return hiding.map {
       "It may be hidden by another counterexample (\($0.rule), \($0.identity.fingerprint.prefix(8))) "
-        + "which hangs in the same function."
+        + "which hangs in one of the same functions."
     }
   }
 }

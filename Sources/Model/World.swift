@@ -41,7 +41,9 @@ final class World {
   let hookFilter: UnsafeMutablePointer<UInt64>
   static let hookFilterBits: UInt64 = 1 << 14
   var stacks: [(name: String, low: UInt64, high: UInt64)] = []
-  var ignored: [(address: UInt64, size: Int)] = []
+  private var ignoredSymbols: [(address: UInt64, size: Int)] = []
+  /// Words that are no part of the state, by physical address, with the bits of them that are.
+  private(set) var ignored: [(physical: UInt64, keep: UInt64)] = []
   var handedOver: Set<UInt64> = []
   private var atomicSymbols: [(address: UInt64, size: Int)] = []
 
@@ -205,7 +207,7 @@ final class World {
     for r in scenario.ignore {
       let a = try address(of: r.symbol, for: "ignore")
       let size = r.size ?? max(1, image.symbols.symbol(named: r.symbol)!.size)
-      ignored.append((a, size))
+      ignoredSymbols.append((a, size))
     }
   }
 
@@ -284,9 +286,22 @@ final class World {
         }
       }
     }
+    resolveIgnored()
     machine.observation.lowestSP = cpu.rsp
     instructionsAtStart = machine.instructions
     memory.clearJournal()
+  }
+
+  /// Where the memory under `ignore` lies as exploration begins: whoever maps it elsewhere later.
+  private func resolveIgnored() {
+    var keep: [UInt64: UInt64] = [:]
+    for (address, size) in ignoredSymbols {
+      for byte in address..<(address + UInt64(size)) {
+        guard let physical = machine.physicalAddress(cpu: 0, linear: byte) else { continue }
+        keep[physical & ~7, default: ~0] &= ~(0xFF << (8 * (physical & 7)))
+      }
+    }
+    ignored = keep.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   private func installHooks() {

@@ -35,7 +35,8 @@ final class DataRace: Rule {
       if (a.flags | b.flags) & (Flag.locked | Flag.spins | Flag.inLock) != 0 { return }
       if world.atomics.contains(place) { return }
     }
-    let order = aSite <= bSite
+    // By name first: where functions lie must not make another defect of it.
+    let order = (world.function(aSite), aSite) <= (world.function(bSite), bSite)
     let sites = order ? [aSite, bSite] : [bSite, aSite]
     let kinds = order ? [a, b] : [b, a]
     world.report(
