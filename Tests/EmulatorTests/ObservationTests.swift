@@ -125,8 +125,17 @@ import Testing
       0x8B, 0x84, 0x24, 0x00, 0xFD, 0xFF, 0xFF,  // mov eax, [esp - 768]
       0x01, 0x44, 0x24, 0xF8,  // add [esp - 8], eax
     ])
+    machine.observation.stopAtShared = false
     #expect(machine.run(cpu: 0, limit: 5) == .limit)
     #expect(machine.observation.readsBelowStack == 2)
+  }
+
+  @Test func loads_below_the_stack_pointer_are_visible_in_ring_0() {
+    cpu.rsp = 0x7000
+    start([0x90, 0x8B, 0x44, 0x24, 0xFC])  // nop; mov eax, [esp - 4]
+    #expect(machine.run(cpu: 0, limit: 5) == .visible)
+    #expect(cpu.rip == TestMachine.code + 1)
+    #expect(machine.run(cpu: 0, limit: 1, passFirst: true) == .limit)
   }
 
   @Test func the_lowest_stack_pointer_is_kept() {

@@ -93,7 +93,7 @@ struct JobMistake: CustomTestStringConvertible {
     .scenario(
       "an unknown kind of lock", "locks: [{kind: valeu, acquire: a, release: b}]",
       says: "locklab.yml:5:20: 'valeu' is no kind of lock; did you mean 'value'? "
-        + "(value, plain, sleeping)"),
+        + "(value, count, field, plain, sleeping)"),
     .scenario(
       "a lock without release", "locks: [{acquire: a}]",
       says: "locklab.yml:5:13: a lock needs the functions that `acquire` and `release` it"),
