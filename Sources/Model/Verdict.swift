@@ -58,6 +58,17 @@ extension ScenarioResult {
     return openEnds.first { !$0.hasPrefix(Self.beyondABrokenRule) }
   }
 
+  /// How the open ends begin of a search that could have gone on.
+  private static let limits = [
+    "The search was interrupted", "The time limit", "The memory limit", "A step of context",
+  ]
+
+  /// Why the search did not get as far as it would have by itself; nil: it did. (One that has found a
+  /// broken rule stops by itself some time later.)
+  public var ranOut: String? {
+    openEnds?.first { reason in Self.limits.contains { reason.hasPrefix($0) } }
+  }
+
   /// Why the absence of a defect from this result does not prove that the image is without it; nil:
   /// it does, within the scenario's environment.
   public func doubt(about identity: Counterexample.Identity) -> String? {

@@ -156,10 +156,9 @@ struct Judgement {
       missing += result.scenario.expectedRules.filter { !broken.contains($0) }.map {
         Missing(scenario: result.scenario.name, rule: $0)
       }
-      // What is let pass must not hide what the search did not come to any more.
-      if result.verdict == .violated, result.scenario.expect == .clean,
-        let reason = result.cutShort
-      {
+      // What is let pass, or expected, must not hide what the search did not come to any more.
+      let open = result.scenario.expect == .clean ? result.cutShort : result.ranOut
+      if result.verdict == .violated, let reason = open {
         inconclusive.append(Open(outcome: outcome, reason: reason))
       }
     }
