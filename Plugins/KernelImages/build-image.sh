@@ -6,7 +6,8 @@
 # PACKAGE is the package's folder, OUTPUT the ELF file to write. ARCH is i386 (if it is not said) or
 # x86-64. VARIANT is a folder under Sources/KernelCore/Variants: a file in it, or in the
 # machine's folder there, takes the place of the file of that name, or comes in addition. A file
-# `flags` may say RED_ZONE=yes: functions may keep data below their stack pointer.
+# `flags` may say RED_ZONE=yes: functions may keep data below their stack pointer. A file `base` names
+# another variant, whose files are taken where this one has none.
 set -eu
 
 package=$1
@@ -44,10 +45,20 @@ case $arch in
     ;;
 esac
 
+# Folders that go before the core's own, the first one first.
+folders=
+if [ -n "$variant" ]; then
+  folders="$core/Variants/$variant/$machine $core/Variants/$variant"
+  if [ -f "$core/Variants/$variant/base" ]; then
+    base=$(cat "$core/Variants/$variant/base")
+    folders="$folders $core/Variants/$base/$machine $core/Variants/$base"
+  fi
+fi
+
 chosen() {
-  for folder in $machine .; do
-    if [ -n "$variant" ] && [ -f "$core/Variants/$variant/$folder/$(basename "$1")" ]; then
-      echo "$core/Variants/$variant/$folder/$(basename "$1")"
+  for folder in $folders; do
+    if [ -f "$folder/$(basename "$1")" ]; then
+      echo "$folder/$(basename "$1")"
       return
     fi
   done
@@ -55,25 +66,30 @@ chosen() {
 }
 
 includes="-I $core/$machine/include -I $core/Headers"
-# A header of its own makes another module of the same name.
-[ -z "$variant" ] || [ ! -f "$core/Variants/$variant/$machine/machine.h" ] || modules=$work/modules
-[ -z "$variant" ] ||
-  includes="-I $core/Variants/$variant/$machine -I $core/Variants/$variant $includes"
+RED_ZONE=no
+reversed=
+for folder in $folders; do reversed="$folder $reversed"; done
+for folder in $reversed; do
+  includes="-I $folder $includes"
+  # Headers of its own make another module of the same name.
+  for header in hardware machine segments system_calls; do
+    [ ! -f "$folder/$header.h" ] || modules=$work/modules
+  done
+  [ ! -f "$folder/flags" ] || . "./$folder/flags"
+done
 
 # What a variant has in addition.
 added() {
-  [ -n "$variant" ] || return 0
-  for file in "$core/Variants/$variant"/*."$1" "$core/Variants/$variant/$machine"/*."$1"; do
-    name=$(basename "$file")
-    [ -f "$file" ] || continue
-    [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
-      [ -f "$core/$machine/$name" ] || echo "$file"
+  for folder in $folders; do
+    for file in "$folder"/*."$1"; do
+      name=$(basename "$file")
+      [ -f "$file" ] || continue
+      [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
+        [ -f "$core/$machine/$name" ] || [ "$(chosen "$name")" != "$file" ] || echo "$file"
+    done
   done
 }
 
-RED_ZONE=no
-flags=$core/Variants/$variant/$machine/flags
-[ -z "$variant" ] || [ ! -f "$flags" ] || . "./$flags"
 red_zone="-Xcc -mno-red-zone"
 [ "$RED_ZONE" = no ] || red_zone=
 

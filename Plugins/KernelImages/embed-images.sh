@@ -19,17 +19,21 @@ export MODULE_CACHE
 rm -rf "$folder"
 mkdir -p "$folder"
 
-# ARCH VARIANT OUTPUT for each image. A variant with a folder for one machine is built for that one
-# only.
+# Whether a variant's folder is for a machine: one with a folder for one machine is for that one only.
+suits() {
+  [ -d "$1/$2" ] || { [ ! -d "$1/i386" ] && [ ! -d "$1/x86_64" ]; }
+}
+
+# ARCH VARIANT OUTPUT for each image.
 list() {
   for arch in i386 x86-64; do
     machine=$(echo "$arch" | tr - _)
     echo "$arch '' $folder/core-$arch"
     for variant in "$@"; do
       of_variant=$package/Sources/KernelCore/Variants/$variant
-      # Files of its own for one machine only are files for that one.
-      if [ -d "$of_variant/$machine" ] ||
-        { [ ! -d "$of_variant/i386" ] && [ ! -d "$of_variant/x86_64" ]; }; then
+      base=$of_variant
+      [ ! -f "$of_variant/base" ] || base=$package/Sources/KernelCore/Variants/$(cat "$of_variant/base")
+      if suits "$of_variant" "$machine" && suits "$base" "$machine"; then
         echo "$arch $variant $folder/core-$arch-$variant"
       fi
     done

@@ -39,7 +39,7 @@ struct LockLab: ParsableCommand {
     subcommands: [
       Check.self, List.self, Query.self, Show.self, Replay.self, Triage.self, History.self,
       Diff.self, Gate.self, Merge.self, Export.self, Import.self, Backup.self, Prune.self,
-      Rules.self,
+      Rules.self, Catalogue.self,
     ])
 }
 
