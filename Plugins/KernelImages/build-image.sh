@@ -57,8 +57,8 @@ fi
 
 chosen() {
   for folder in $folders; do
-    if [ -f "$folder/$(basename "$1")" ]; then
-      echo "$folder/$(basename "$1")"
+    if [ -f "$folder/${1##*/}" ]; then
+      echo "$folder/${1##*/}"
       return
     fi
   done
@@ -82,7 +82,7 @@ done
 added() {
   for folder in $folders; do
     for file in "$folder"/*."$1"; do
-      name=$(basename "$file")
+      name=${file##*/}
       [ -f "$file" ] || continue
       [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
         [ -f "$core/$machine/$name" ] || [ "$(chosen "$name")" != "$file" ] || echo "$file"
@@ -115,7 +115,8 @@ done
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
 for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(added S); do
-  object=$work/$(basename "$file" .S).o
+  object=${file##*/}
+  object=$work/${object%.S}.o
   "$clang" -target $target -g $includes \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \
     -c "$(chosen "$file")" -o "$object"

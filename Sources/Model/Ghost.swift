@@ -57,6 +57,8 @@ struct Ghost {
     /// Stack pointers below which an interrupt overwrote data: with it its bits as in
     /// `Observation.clobberedSlots`, strand, and what was interrupted.
     static let clobbered = Table(count: 432, first: 433, width: 4, capacity: 8)
+    /// The strand that has ended on each CPU and not been left yet, or 0; 8 words.
+    static let ended = 466
   }
 
   /// A table of records of `width` words.

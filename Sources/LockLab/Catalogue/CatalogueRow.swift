@@ -57,9 +57,12 @@ struct CatalogueRow {
 extension Plan {
   /// What is missing: rows that exist on a machine and have no clean scenario there, or no wrong build.
   ///
-  /// What cannot be shown on one CPU may be shown on one of the machines.
+  /// What cannot be shown on one CPU may be shown on one of the machines; it is not missed where no scenario has
+  /// several.
   func lacks() -> [String] {
-    CatalogueRow.all.flatMap { row in
+    let hasSeveralCPUs = items.contains { $0.scenario.cpus > 1 }
+    return CatalogueRow.all.flatMap { row -> [String] in
+      if row.needsSeveralCPUs && !hasSeveralCPUs { return [] }
       let covering = items.filter { row.isCovered(by: $0.scenario) }
       let machines =
         row.needsSeveralCPUs ? [nil] : CatalogueRow.architectures.map(Optional.some)

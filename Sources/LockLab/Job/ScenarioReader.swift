@@ -155,10 +155,10 @@ struct ScenarioReader {
       var lock = LockDiscipline(
         acquire: try names("acquire").map { try use($0, for: "locks") },
         release: try names("release").map { try use($0, for: "locks") })
-      guard !lock.acquire.isEmpty, !lock.release.isEmpty else {
+      lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
+      guard !lock.acquire.isEmpty || !lock.tryAcquire.isEmpty, !lock.release.isEmpty else {
         throw item.error("a lock needs the functions that `acquire` and `release` it")
       }
-      lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
       lock.handedOver = try names("handed-over").map { try use($0, for: "locks") }
       if let kind = fields["kind"] {
         let names = LockDiscipline.Kind.allCases.map(\.rawValue)
