@@ -1,18 +1,20 @@
 #!/bin/sh
 # Builds one bare-metal image of the kernel core.
 #
-#   build-image.sh PACKAGE OUTPUT [ARCH [VARIANT]]
+#   build-image.sh PACKAGE OUTPUT [ARCH [VARIANT [CORE]]]
 #
 # PACKAGE is the package's folder, OUTPUT the ELF file to write. ARCH is i386 (if it is not said) or
-# x86-64. VARIANT is a folder under Sources/KernelCore/Variants: a file in it, or in the
-# machine's folder there, takes the place of the file of that name, or comes in addition. A file
-# `flags` may say RED_ZONE=yes: functions may keep data below their stack pointer.
+# x86-64. CORE is `core`, that for one CPU (if it is not said), or `smp`, that for several. VARIANT is a
+# folder under the core's Variants: a file in it, or in the machine's folder there, takes the place of the
+# file of that name, or comes in addition. A file `flags` may say RED_ZONE=yes: functions may
+# keep data below their stack pointer.
 set -eu
 
 package=$1
 output=$2
 arch=${3:-i386}
 variant=${4:-}
+which=${5:-core}
 
 # The tools of one toolchain, so that IR from the one is read by the other.
 swiftc=${SWIFTC:-swiftc}
@@ -34,7 +36,15 @@ mkdir -p "$work"
 # Relative paths and a mapped compilation folder: the image says Sources/KernelCore/...
 # wherever it was built.
 cd "$package"
-core=Sources/KernelCore
+common=Sources/KernelCore
+case $which in
+  core) core=$common ;;
+  smp) core=$common/SMP ;;
+  *)
+    echo "build-image.sh: no such core: $which (core or smp)" >&2
+    exit 1
+    ;;
+esac
 case $arch in
   i386) machine=i386 target=i686-unknown-none-elf emulation=elf_i386 ;;
   x86-64) machine=x86_64 target=x86_64-unknown-none-elf emulation=elf_x86_64 ;;
@@ -43,6 +53,16 @@ case $arch in
     exit 1
     ;;
 esac
+
+# What the core for several CPUs has of the other one (SMP/shared), by the file name's ending.
+shared() {
+  [ "$which" = smp ] || return 0
+  sed "/^#/d; s/^MACHINE/$machine/" "$core/shared" | while read -r file; do
+    case $file in
+      Kernel/*."$1" | $machine/*."$1") echo "$common/$file" ;;
+    esac
+  done
+}
 
 chosen() {
   for folder in $machine .; do
@@ -55,6 +75,11 @@ chosen() {
 }
 
 includes="-I $core/$machine/include -I $core/Headers"
+if [ "$which" = smp ]; then
+  includes="$includes -I $common/$machine/include -I $common/Headers"
+  # The same module's name, with other headers.
+  modules=$modules-smp
+fi
 # A header of its own makes another module of the same name.
 [ -z "$variant" ] || [ ! -f "$core/Variants/$variant/$machine/machine.h" ] || modules=$work/modules
 [ -z "$variant" ] ||
@@ -66,8 +91,8 @@ added() {
   for file in "$core/Variants/$variant"/*."$1" "$core/Variants/$variant/$machine"/*."$1"; do
     name=$(basename "$file")
     [ -f "$file" ] || continue
-    [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
-      [ -f "$core/$machine/$name" ] || echo "$file"
+    [ -f "$core/Kernel/$name" ] || [ -f "$common/Portable/$name" ] || [ -f "$core/User/$name" ] ||
+      [ -f "$core/$machine/$name" ] || shared "$1" | grep -q "/$name\$" || echo "$file"
   done
 }
 
@@ -78,7 +103,7 @@ red_zone="-Xcc -mno-red-zone"
 [ "$RED_ZONE" = no ] || red_zone=
 
 swift_files=$(added swift)
-for file in $core/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift; do
+for file in $common/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift $(shared swift); do
   swift_files="$swift_files $(chosen "$file")"
 done
 
@@ -98,15 +123,18 @@ done
   -ffunction-sections -fdata-sections -Wno-override-module \
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
-for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(added S); do
+for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(shared S) $(added S); do
   object=$work/$(basename "$file" .S).o
   "$clang" -target $target -g $includes \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \
     -c "$(chosen "$file")" -o "$object"
 done
 
+script=$core/$machine/kernel.ld
+[ -f "$script" ] || script=$common/$machine/kernel.ld
+
 # -n: no page alignment, so that the multiboot header stays in the first 8 KiB.
-"$linker" -m $emulation -n --gc-sections -z noexecstack -T $core/$machine/kernel.ld \
+"$linker" -m $emulation -n --gc-sections -z noexecstack -T "$script" \
   "$work"/*.o -o "$work/image"
 mv "$work/image" "$output"
 [ -n "${KEEP_OBJECTS:-}" ] || rm -rf "$work"
