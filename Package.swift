@@ -24,7 +24,9 @@ let package = Package(
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: hot),
     .target(
       name: "KernelCore",
-      exclude: ["Headers", "Kernel", "User", "Variants", "i386", "x86_64", "README.md"],
+      exclude: [
+        "Headers", "Kernel", "SMP", "User", "Variants", "i386", "x86_64", "README.md",
+      ],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),

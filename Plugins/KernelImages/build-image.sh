@@ -1,19 +1,21 @@
 #!/bin/sh
 # Builds one bare-metal image of the kernel core.
 #
-#   build-image.sh PACKAGE OUTPUT [ARCH [VARIANT]]
+#   build-image.sh PACKAGE OUTPUT [ARCH [VARIANT [CORE]]]
 #
 # PACKAGE is the package's folder, OUTPUT the ELF file to write. ARCH is i386 (if it is not said) or
-# x86-64. VARIANT is a folder under Sources/KernelCore/Variants: a file in it, or in the
-# machine's folder there, takes the place of the file of that name, or comes in addition. A file
-# `flags` may say RED_ZONE=yes: functions may keep data below their stack pointer. A file `base` names
-# another variant, whose files are taken where this one has none.
+# x86-64. CORE is `core`, that for one CPU (if it is not said), or `smp`, that for several. VARIANT is a
+# folder under the core's Variants: a file in it, or in the machine's folder there, takes the place of the
+# file of that name, or comes in addition. A file `flags` may say RED_ZONE=yes: functions may
+# keep data below their stack pointer. A file `base` names another variant, whose files are taken where
+# this one has none.
 set -eu
 
 package=$1
 output=$2
 arch=${3:-i386}
 variant=${4:-}
+which=${5:-core}
 
 # The tools of one toolchain, so that IR from the one is read by the other.
 swiftc=${SWIFTC:-swiftc}
@@ -35,7 +37,15 @@ mkdir -p "$work"
 # Relative paths and a mapped compilation folder: the image says Sources/KernelCore/...
 # wherever it was built.
 cd "$package"
-core=Sources/KernelCore
+common=Sources/KernelCore
+case $which in
+  core) core=$common ;;
+  smp) core=$common/SMP ;;
+  *)
+    echo "build-image.sh: no such core: $which (core or smp)" >&2
+    exit 1
+    ;;
+esac
 case $arch in
   i386) machine=i386 target=i686-unknown-none-elf emulation=elf_i386 ;;
   x86-64) machine=x86_64 target=x86_64-unknown-none-elf emulation=elf_x86_64 ;;
@@ -55,6 +65,16 @@ if [ -n "$variant" ]; then
   fi
 fi
 
+# What the core for several CPUs has of the other one (SMP/shared), by the file name's ending.
+shared() {
+  [ "$which" = smp ] || return 0
+  sed "/^#/d; s/^MACHINE/$machine/" "$core/shared" | while read -r file; do
+    case $file in
+      Kernel/*."$1" | $machine/*."$1") echo "$common/$file" ;;
+    esac
+  done
+}
+
 chosen() {
   for folder in $folders; do
     if [ -f "$folder/${1##*/}" ]; then
@@ -66,13 +86,18 @@ chosen() {
 }
 
 includes="-I $core/$machine/include -I $core/Headers"
+if [ "$which" = smp ]; then
+  includes="$includes -I $common/$machine/include -I $common/Headers"
+  # The same module's name, with other headers.
+  modules=$modules-smp
+fi
 RED_ZONE=no
 reversed=
 for folder in $folders; do reversed="$folder $reversed"; done
 for folder in $reversed; do
   includes="-I $folder $includes"
   # Headers of its own make another module of the same name.
-  for header in hardware machine segments system_calls; do
+  for header in core hardware machine segments system_calls; do
     [ ! -f "$folder/$header.h" ] || modules=$work/modules
   done
   [ ! -f "$folder/flags" ] || . "./$folder/flags"
@@ -84,8 +109,9 @@ added() {
     for file in "$folder"/*."$1"; do
       name=${file##*/}
       [ -f "$file" ] || continue
-      [ -f "$core/Kernel/$name" ] || [ -f "$core/Portable/$name" ] || [ -f "$core/User/$name" ] ||
-        [ -f "$core/$machine/$name" ] || [ "$(chosen "$name")" != "$file" ] || echo "$file"
+      [ -f "$core/Kernel/$name" ] || [ -f "$common/Portable/$name" ] || [ -f "$core/User/$name" ] ||
+        [ -f "$core/$machine/$name" ] || [ "$(chosen "$name")" != "$file" ] ||
+        shared "$1" | grep -q "/$name\$" || echo "$file"
     done
   done
 }
@@ -94,7 +120,7 @@ red_zone="-Xcc -mno-red-zone"
 [ "$RED_ZONE" = no ] || red_zone=
 
 swift_files=$(added swift)
-for file in $core/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift; do
+for file in $common/Portable/*.swift $core/Kernel/*.swift $core/$machine/*.swift $(shared swift); do
   swift_files="$swift_files $(chosen "$file")"
 done
 
@@ -114,7 +140,7 @@ done
   -ffunction-sections -fdata-sections -Wno-override-module \
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
-for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(added S); do
+for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(shared S) $(added S); do
   object=${file##*/}
   object=$work/${object%.S}.o
   "$clang" -target $target -g $includes \
@@ -122,8 +148,11 @@ for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(added S); do
     -c "$(chosen "$file")" -o "$object"
 done
 
+script=$core/$machine/kernel.ld
+[ -f "$script" ] || script=$common/$machine/kernel.ld
+
 # -n: no page alignment, so that the multiboot header stays in the first 8 KiB.
-"$linker" -m $emulation -n --gc-sections -z noexecstack -T $core/$machine/kernel.ld \
+"$linker" -m $emulation -n --gc-sections -z noexecstack -T "$script" \
   "$work"/*.o -o "$work/image"
 mv "$work/image" "$output"
 [ -n "${KEEP_OBJECTS:-}" ] || rm -rf "$work"
