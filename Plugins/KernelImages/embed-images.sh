@@ -78,7 +78,7 @@ done
 build='"$0" "$1" "$4" "$2" "$3" "$5"'
 todo=$(list | changed)
 echo "$todo" | grep "''" | xargs -r -L 1 sh -c "$build" "$script" "$package" || exit 1
-echo "$todo" | grep -v "''" | xargs -r -L 1 -P "$(nproc)" sh -c "$build" "$script" "$package" || exit 1
+echo "$todo" | grep -v "''" | xargs -r -L 1 -P "${JOBS:-$(nproc)}" sh -c "$build" "$script" "$package" || exit 1
 
 {
   echo "// Made by Plugins/KernelImages from Sources/KernelCore."
