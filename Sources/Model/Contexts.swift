@@ -582,9 +582,11 @@ extension World {
       let outermost = (0..<ghost.count(Ghost.Layout.activations)).map {
         Activation(ghost: ghost, row: $0)
       }.last { $0.strand == s }
+      let isPresent = s == strand
       forgetActivations {
         $0.strand == s
-          && !($0.kind == .interrupt && machine.isInService(vector: $0.vector, cpu: cpuIndex))
+          && !(isPresent && $0.kind == .interrupt
+            && machine.isInService(vector: $0.vector, cpu: cpuIndex))
       }
       guard let outermost, outermost.fromCPL != 3,
         let row = ghost.row(t, key: outermost.interruptedSP)
