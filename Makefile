@@ -1,6 +1,7 @@
 # make run     the reference kernel core, checked; then one counterexample
 # make test    all tests
 # make bench   the table of Benchmarks/README.md, measured anew
+# make peers   the images of Benchmarks/peers.yml
 # make format  formats the Swift sources
 # Each installs what it needs first (Debian packages, as root or through sudo).
 
@@ -10,9 +11,9 @@ DATABASE ?= locklab.db
 
 BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv
-BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3
+BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3 spin gcc
 
-.PHONY: run test bench format lint build images
+.PHONY: run test bench peers format lint build images
 
 build:
 	@ci/install-packages $(BUILD_PACKAGES)
@@ -31,6 +32,9 @@ bench: build
 	@ci/install-packages $(BENCH_PACKAGES)
 	$(SWIFT) build -c $(CONFIGURATION) --product locklab-bench
 	@Benchmarks/run "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
+
+peers:
+	@Benchmarks/build-peers
 
 format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Database Tests Plugins Benchmarks

@@ -16,7 +16,7 @@ struct Plan {
       var loaded: [String: LoadedImage] = [:]
       for scenario in job.scenarios {
         let name = scenario.scenario.image
-        let image = try loaded[name] ?? LoadedImage(job.images[name]!, name: name)
+        let image = try loaded[name] ?? job.load(image: name)
         loaded[name] = image
         try scenario.check(against: image.symbols)
         items.append(Item(job: scenario, image: image))

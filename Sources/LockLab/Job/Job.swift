@@ -6,6 +6,8 @@ struct Job {
   /// As the user named it; for messages.
   var file: String
   var images: [String: ImageSource]
+  /// Commands that build images, for whoever has not built them yet.
+  var builds: [String: String] = [:]
   var scenarios: [JobScenario]
 }
 
@@ -119,7 +121,7 @@ extension Job {
       throw version.error("this LockLab reads job files of version 1")
     }
     self.file = file
-    images = try Self.images(try required("images"), folder: folder)
+    (images, builds) = try Self.images(try required("images"), folder: folder)
     scenarios = []
 
     var names: [String: JobError.Place?] = [:]
@@ -137,11 +139,14 @@ extension Job {
     guard !scenarios.isEmpty else { throw try required("scenarios").error("there is no scenario") }
   }
 
-  private static func images(_ node: JobNode, folder: URL?) throws -> [String: ImageSource] {
+  private static func images(
+    _ node: JobNode, folder: URL?
+  ) throws -> ([String: ImageSource], builds: [String: String]) {
     var images: [String: ImageSource] = [:]
+    var builds: [String: String] = [:]
     for (key, value) in try node.entries() {
       let name = try key.text()
-      let fields = try value.fields(["builtin", "file"], of: "an image")
+      let fields = try value.fields(["builtin", "file", "build"], of: "an image")
       switch (fields["builtin"], fields["file"]) {
       case (let builtin?, nil): images[name] = .builtin(try builtin.text())
       case (nil, let file?):
@@ -151,8 +156,31 @@ extension Job {
             ? path : folder!.appendingPathComponent(path).relativePath)
       default: throw value.error("an image is either {builtin: NAME} or {file: PATH}")
       }
+      if let build = fields["build"] {
+        guard fields["file"] != nil else {
+          throw build.error("'build' says how a {file: PATH} is made")
+        }
+        builds[name] = try build.text()
+      }
     }
     guard !images.isEmpty else { throw node.error("there is no image") }
-    return images
+    return (images, builds)
+  }
+}
+
+extension Job {
+  /// Loads one of the images; where its file is not there, the error says what would build it.
+  func load(image name: String) throws -> LoadedImage {
+    let source = images[name]!
+    if case .file(let path) = source, !FileManager.default.fileExists(atPath: path) {
+      if let build = builds[name] {
+        throw Failure("\(path): no such file; this builds it: \(build)")
+      }
+      if path != file {
+        throw Failure(
+          "\(path): no such file; it is the image '\(name)' of \(file), to be built first")
+      }
+    }
+    return try LoadedImage(source, name: name)
   }
 }
