@@ -19,6 +19,7 @@ struct Plan {
         let image = try loaded[name] ?? job.load(image: name)
         loaded[name] = image
         try scenario.check(against: image.symbols)
+        try scenario.checkStubs(of: job.links[name])
         items.append(Item(job: scenario, image: image))
       }
     }
