@@ -114,8 +114,18 @@ private struct VictimScan {
       if slots >= 0 { slots += 8 }
     case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
       if slots >= 0 { slots += 1 }
-    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister:
+    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister,
+      ZYDIS_MNEMONIC_LEA where isNothing:
       break
+    case ZYDIS_MNEMONIC_MOV where isSaveOnStack:
+      // As compilers save registers that a function must keep where they do not push them.
+      if slots >= 0 {
+        let slot = slots - 1 - Int(operands[0].mem.disp.value) / (is64Bit ? 8 : 4)
+        let n = register(operands[1]) ?? 0
+        if slot >= 0 && slot < 64 && untouched & VictimScan.part(n, 7) != 0 {
+          use.savedSlots |= 1 << UInt64(slot)
+        }
+      }
     default:
       judgeReads(untouched)
       if writesStackPointer { slots = -1 }
@@ -148,6 +158,24 @@ private struct VictimScan {
   private var isSameRegister: Bool {
     guard let a = register(operands[0]) else { return false }
     return a == register(operands[1])
+  }
+
+  /// LEA of a register's own value, with which assemblers fill up space.
+  private var isNothing: Bool {
+    let memory = operands[1].mem
+    return operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY && register(operands[0]) != nil
+      && operands[0].reg.value == memory.base && memory.disp.value == 0
+      && number(memory.index) == nil
+  }
+
+  /// MOV of a whole register to a place in the handler's own part of the stack.
+  private var isSaveOnStack: Bool {
+    guard operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY, register(operands[1]) != nil,
+      operands[1].size == (is64Bit ? 64 : 32)
+    else { return false }
+    let memory = operands[0].mem
+    return number(memory.base) == CPU.Register.sp && number(memory.index) == nil
+      && memory.disp.value >= 0
   }
 
   /// Number of the general register that an operand is, whatever its width.
