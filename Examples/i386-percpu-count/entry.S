@@ -56,7 +56,7 @@ switch_context:
   ret
 
 /* What tasks do. */
-  .globl program_reader, program_writer, program_yielder, program_computer
+  .globl program_reader, program_writer, program_yielder, program_computer, program_once
 program_reader:
   movl $1, %eax
   int $0x40
@@ -70,6 +70,9 @@ program_yielder:
   movl $3, %eax
   int $0x40
   jmp program_yielder
+program_once:
+  movl $1, %eax
+  int $0x40
 program_computer:
   jmp program_computer
 

@@ -66,9 +66,11 @@ void other_main(void) {
   scheduler();
 }
 
-/* "tasks=XY": the two programs, each r(eader), w(riter), y(ielder) or c(omputer). "rounds=N": see trap.c. */
+/* "tasks=XY": the two programs, each r(eader), w(riter), y(ielder), c(omputer) or o(nce: reads one key, then
+   computes). "rounds=N": see trap.c. */
 void main(struct multiboot *boot) {
-  extern void program_reader(void), program_writer(void), program_yielder(void), program_computer(void);
+  extern void program_reader(void), program_writer(void), program_yielder(void), program_computer(void),
+    program_once(void);
   extern u32 rounds;
   const char *line = boot->flags & 4 ? boot->command_line : "";
   const char *programs = option(line, "tasks");
@@ -77,6 +79,7 @@ void main(struct multiboot *boot) {
     case 'r': make_task(i, program_reader); break;
     case 'y': make_task(i, program_yielder); break;
     case 'c': make_task(i, program_computer); break;
+    case 'o': make_task(i, program_once); break;
     default: make_task(i, program_writer); break;
     }
   for (const char *digit = option(line, "rounds"); *digit >= '0' && *digit <= '9'; digit++)

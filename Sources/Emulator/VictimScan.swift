@@ -38,6 +38,8 @@ private struct VictimScan {
   // the arithmetic flags above them, in the order of EFLAGS.
   private static func part(_ n: Int, _ bits: UInt64) -> UInt64 { bits << UInt64(3 * n) }
   private static let flagShift: UInt64 = 48
+  /// The low 16 bits of every register.
+  private static let lowWords: UInt64 = 0o3333_3333_3333_3333
   /// Every register but the stack pointer, which belongs to the handler; CF, PF, AF, ZF, SF, OF (Intel
   /// SDM Vol. 1 §3.4.3.1).
   private let everything: UInt64
@@ -115,7 +117,7 @@ private struct VictimScan {
     case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
       if slots >= 0 { slots += 1 }
     case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister,
-      ZYDIS_MNEMONIC_LEA where isNothing:
+      ZYDIS_MNEMONIC_LEA where isNothing, ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
       break
     case ZYDIS_MNEMONIC_MOV where isSaveOnStack:
       // As compilers save registers that a function must keep where they do not push them.
@@ -198,6 +200,12 @@ private struct VictimScan {
     }
   }
 
+  private var loadsSegment: Bool {
+    instruction.mnemonic == ZYDIS_MNEMONIC_MOV
+      && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER
+      && ZydisRegisterGetClass(operands[0].reg.value) == ZYDIS_REGCLASS_SEGMENT
+  }
+
   /// The bits of an operand's register.
   private func parts(_ operand: ZydisDecodedOperand) -> UInt64 {
     guard let n = register(operand) else { return 0 }
@@ -216,7 +224,9 @@ private struct VictimScan {
         if let base = number(operand.mem.base) { reads |= VictimScan.part(base, 7) }
         if let index = number(operand.mem.index) { reads |= VictimScan.part(index, 7) }
       } else if operand.actions & 0x5 != 0 {  // ZYDIS_OPERAND_ACTION_MASK_READ
-        reads |= parts(operand)
+        // A segment register takes 16 bits, however wide its source is. SDM Vol. 2B, MOV.
+        let part = parts(operand)
+        reads |= loadsSegment ? part & VictimScan.lowWords : part
       }
     }
     if let flags = instruction.cpu_flags {
