@@ -22,6 +22,12 @@ public final class PreparedImage {
     self.symbols = symbols
   }
 
+  /// The same, with symbols that several threads may ask.
+  func forManyThreads() -> PreparedImage {
+    if symbols is SerialSymbolizer { return self }
+    return PreparedImage(self, elf: elf, symbols: SerialSymbolizer(symbols))
+  }
+
   /// `i386` or `x86-64`.
   public var arch: String { elf.is64Bit ? "x86-64" : "i386" }
 }

@@ -179,18 +179,7 @@ extension Job {
     var builds: [String: String] = [:]
     for (key, value) in try node.entries() {
       let name = try key.text()
-<<<<<<< HEAD
-      let fields = try value.fields(["builtin", "file", "build"], of: "an image")
-      switch (fields["builtin"], fields["file"]) {
-      case (let builtin?, nil): images[name] = .builtin(try builtin.text())
-      case (nil, let file?):
-        let path = try file.text()
-        images[name] = .file(
-          path.hasPrefix("/") || folder == nil
-            ? path : folder!.appendingPathComponent(path).relativePath)
-      default: throw value.error("an image is either {builtin: NAME} or {file: PATH}")
-=======
-      let fields = try value.fields(["builtin", "file", "objects"], of: "an image")
+      let fields = try value.fields(["builtin", "file", "objects", "build"], of: "an image")
       func path(_ node: JobNode) throws -> String {
         let path = try node.text()
         return path.hasPrefix("/") || folder == nil
@@ -206,11 +195,10 @@ extension Job {
       default:
         throw value.error(
           "an image is one of {builtin: NAME}, {file: PATH} and {objects: [a.o, libb.a]}")
->>>>>>> hub/g
       }
       if let build = fields["build"] {
-        guard fields["file"] != nil else {
-          throw build.error("'build' says how a {file: PATH} is made")
+        guard fields["builtin"] == nil else {
+          throw build.error("'build' says how a {file: PATH} or {objects: [PATH]} is made")
         }
         builds[name] = try build.text()
       }

@@ -133,10 +133,15 @@ extension World {
   }
 }
 
-extension Explorer {
-  /// Takes down what is observed in a state where all work is done.
-  func noteOutcome(_ state: Int) {
-    guard !world.conditions.observed.isEmpty, world.isWorkDone else { return }
+extension SearchWorker {
+  /// Takes down what is observed in a new state where all work is done.
+  @inline(__always) func noteOutcome(_ state: Int, after choice: Int) {
+    if world.conditions.observed.isEmpty { return }
+    takeDownOutcome(state, after: choice)
+  }
+
+  private func takeDownOutcome(_ state: Int, after choice: Int) {
+    guard world.isWorkDone else { return }
     var values: [Int64] = []
     for condition in world.conditions.observed {
       do {
@@ -147,12 +152,28 @@ extension Explorer {
         return
       }
     }
-    if outcomes[values] != nil { return }
-    if outcomes.count >= World.outcomeLimit {
-      obstacles["more than \(World.outcomeLimit) outcomes", default: 0] += 1
-      return
+    let here = Explorer.Occurrence(
+      cost: cost(after: choice), key: shared.table.key(state), state: state, choice: 0)
+    if let known = outcomes[values], known <= here { return }
+    // What is too much is said where they are put together.
+    if outcomes[values] == nil && outcomes.count > World.outcomeLimit { return }
+    outcomes[values] = here
+  }
+}
+
+extension Explorer {
+  /// Takes up what a thread has observed in a round.
+  func takeUpOutcomes(of worker: SearchWorker) {
+    for (values, place) in worker.outcomes {
+      if let known = outcomes[values] {
+        if place < known { outcomes[values] = place }
+      } else if outcomes.count < World.outcomeLimit {
+        outcomes[values] = place
+      } else {
+        obstacles["more than \(World.outcomeLimit) outcomes"] = 1
+      }
     }
-    outcomes[values] = state
+    worker.outcomes.removeAll()
   }
 
   /// The outcomes, each with a shortest schedule, replayed on a fresh machine.
@@ -160,7 +181,8 @@ extension Explorer {
     guard scenario.observe?.isEmpty == false else { return nil }
     let paths = ShortestPaths(graph: graph, from: root)
     var found: [ObservedOutcome] = []
-    for (values, state) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+    for (values, place) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      let state = place.state
       guard paths.cost[state] != ShortestPaths.unreachable,
         let schedule = walk(paths.choices(to: state))
       else {

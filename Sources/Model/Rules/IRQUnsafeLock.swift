@@ -10,7 +10,8 @@ final class IRQUnsafeLock: Rule {
     let inHandler = world.depth > 0
     if h.kind == .acquiring {
       let key = world.handlerKey(h.lock)
-      if inHandler && world.handlerLocks[key] == nil { world.handlerLocks[key] = h.rip }
+      // The lowest address, not the first: the order of the search must not show.
+      if inHandler { world.handlerLocks[key] = min(h.rip, world.handlerLocks[key] ?? .max) }
     } else if !inHandler && world.cpu.interruptsEnabled {
       world.report(
         Violation(
