@@ -46,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "LockLab",
       dependencies: [
-        "Model", "Database", "Debugger", "DebugInfo", "KernelCore",
+        "Emulator", "Model", "Database", "Debugger", "DebugInfo", "KernelCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Yams", package: "Yams"),
       ],

@@ -119,7 +119,7 @@ final class Examination {
     if let share, share <= 0 {
       return unexplored(item, .inconclusive, "Not explored: the run's time was used up before.")
     }
-    let scenario = effective(item.scenario)
+    var scenario = effective(item.scenario)
     let options = options(for: scenario, share: share)
     var findings: [String: Finding] = [:]
     var failure: (any Error)?
@@ -137,9 +137,12 @@ final class Examination {
     }
 
     var result: ScenarioResult
+    var bootNotes: [String] = []
     do {
       let explorer = try Explorer(
         scenario: scenario, image: item.image.prepared, options: options)
+      scenario = explorer.explored
+      bootNotes = explorer.bootNotes
       explorer.found = keep
       result = explorer.run(
         progress: {
@@ -154,9 +157,9 @@ final class Examination {
     for counterexample in result.counterexamples { keep(counterexample) }
     if let failure { throw failure }
     result.scenario = scenario
-    if result.sources.isEmpty { result.sources = item.scenario.sourcesInWords }
+    if result.sources.isEmpty { result.sources = scenario.sourcesInWords }
     if result.bounds.isEmpty { result.bounds = bounds(of: item) }
-    result.notes += item.job.notes
+    result.notes = bootNotes + result.notes + item.job.notes
     let kept = result.counterexamples.compactMap { findings[$0.identity.fingerprint] }
     return Outcome(result: result, image: item.image.record, findings: kept, job: item.job)
   }

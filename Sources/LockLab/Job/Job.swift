@@ -84,20 +84,26 @@ extension Job {
   }
 
   /// A job of one scenario, made from the command line.
-  static func single(image path: String, from symbol: String?) -> Job {
+  static func single(image path: String, _ options: JobOptions) -> Job {
     let name = URL(fileURLWithPath: path).lastPathComponent
     var scenario = Scenario(name: name, image: name)
-    scenario.start.symbol = symbol
-    var timer = Source(name: "timer", line: 0)
-    timer.arrivals = nil
-    var keyboard = Source(name: "keyboard", line: 1)
-    keyboard.data = [0x1E, 0x9E]
-    scenario.sources = [timer, keyboard]
+    scenario.start.symbol = options.start
+    scenario.start.hits = options.hits ?? 1
+    scenario.start.serial = options.startText
+    scenario.until = options.until.isEmpty ? nil : options.until
+    scenario.boot = options.boot
+    scenario.disks = options.disk.isEmpty ? nil : options.disk
+    scenario.cpus = options.cpus ?? 1
+    if let memory = options.memory { scenario.memory = memory.bytes }
+    scenario.commandLine = options.commandLine ?? ""
+    scenario.sourcesFromImage = true
     var made = JobScenario(scenario: scenario, file: path)
-    if let symbol { made.symbols["start"] = [.init(symbol: symbol)] }
+    if let symbol = options.start { made.symbols["start"] = [.init(symbol: symbol)] }
+    made.symbols["until"] = options.until.map { .init(symbol: $0) }
+    let cpus = scenario.cpus == 1 ? "1 CPU" : "\(scenario.cpus) CPUs"
     made.notes = [
-      "Assumed, as no job file was given: 1 CPU, timer on line 0 and keyboard on line 1 as "
-        + "sources, each without limit, and no lock functions, so rules about locks say nothing."
+      "Assumed, as no job file was given: \(cpus), as sources what the image has programmed, "
+        + "and no lock functions, so rules about locks say nothing."
     ]
     return Job(file: path, images: [name: .file(path)], scenarios: [made])
   }
