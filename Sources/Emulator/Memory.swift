@@ -123,10 +123,10 @@ public final class Memory {
       sparseFrames[frame]?.deallocate()
     }
     for allocation in spareAllocations { allocation.deallocate() }
-    free(frames)
-    free(baseCopies)
-    free(sparseFrames)
-    free(frameUses)
+    releaseTable(frames)
+    releaseTable(baseCopies)
+    releaseTable(sparseFrames)
+    releaseTable(frameUses)
     ledger.pointee.journal.deallocate()
     ledger.pointee.recorder.deallocate()
     ledger.deinitialize(count: 1)
@@ -407,9 +407,12 @@ public struct DifferingWord: Equatable, Sendable {
 }
 
 /// A table of zeros that costs nothing where nobody looks.
-private func zeroedTable<T>(_ count: Int) -> UnsafeMutablePointer<T> {
+func zeroedTable<T>(_ count: Int) -> UnsafeMutablePointer<T> {
   guard let table = calloc(max(count, 1), MemoryLayout<T>.stride) else {
     fatalError("out of memory: \(count) entries of \(MemoryLayout<T>.stride) bytes")
   }
   return table.bindMemory(to: T.self, capacity: count)
 }
+
+/// Gives back what `zeroedTable` made.
+func releaseTable<T>(_ table: UnsafeMutablePointer<T>) { free(table) }

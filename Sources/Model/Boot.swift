@@ -25,7 +25,7 @@ extension World {
   }
 
   /// Whether instructions are executed before exploration begins.
-  private var isBooted: Bool { scenario.start.symbol != nil || scenario.start.serial != nil }
+  var isBooted: Bool { scenario.start.symbol != nil || scenario.start.serial != nil }
 
   /// What a boot is a function of: image, disks, and what the scenario makes of them.
   private var checkpointName: String {

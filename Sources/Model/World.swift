@@ -93,7 +93,7 @@ final class World {
   }
 
   /// Exploration begins, perhaps at a symbol where it is to end.
-  var isBeginning = true
+  var isBeginning = false
 
   /// The CPU that steps now.
   var cpuIndex = 0
@@ -274,7 +274,14 @@ final class World {
   func takeProgrammedSources() {
     let (sources, notes) = programmedSources()
     scenario.sources = sources
+    // They are the scenario's own from here on: another build may program others.
+    scenario.sourcesFromImage = nil
     bootNotes += notes
+    if sources.isEmpty && !isBooted {
+      bootNotes.append(
+        "Exploration begins at the image's entry, where it has programmed nothing yet: say where to start."
+      )
+    }
   }
 
   /// A disk takes its time: when it has done a command is the schedule's to choose.

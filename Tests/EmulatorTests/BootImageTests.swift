@@ -5,7 +5,6 @@ import Testing
 
 /// Ways to boot, and what booting kernels ask of devices, on our machine and on QEMU.
 @Suite struct BootImageTests {
-  static let qemu = ImageTests.qemu
 
   private func disk(sectors: Int = 2100, from first: Int = 0, _ beginning: [UInt8] = []) -> [UInt8]
   {
@@ -27,11 +26,12 @@ import Testing
     return String(decoding: machine.serialOutput, as: UTF8.self)
   }
 
-  private func qemu(_ folder: Folder, _ arguments: [String], is64Bit: Bool = false) throws -> String
+  private func runQEMU(_ folder: Folder, _ arguments: [String], is64Bit: Bool = false) throws
+    -> String
   {
     let serial = folder.url.appendingPathComponent("serial")
     try folder.execute(
-      is64Bit ? ImageTests.qemu64! : Self.qemu!,
+      is64Bit ? ImageTests.qemu64! : ImageTests.qemu!,
       arguments + [
         "-display", "none", "-no-reboot", "-monitor", "none", "-serial", "file:\(serial.path)",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
+  @Test(.enabled(if: ImageTests.qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
   func disk_answers_as_QEMU_s() throws {
     let folder = try Folder()
     let file = try folder.build("disk")
@@ -58,7 +58,7 @@ import Testing
     try Data(contents).write(to: path)
     let machine = Machine(disks: [contents])
     try machine.load(ELFImage([UInt8](Data(contentsOf: file))))
-    let theirs = try qemu(
+    let theirs = try runQEMU(
       folder,
       [
         "-kernel", file.path, "-m", "64", "-drive",
@@ -67,7 +67,7 @@ import Testing
     differences(output(machine), theirs, lines: 25)
   }
 
-  @Test(.enabled(if: qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
+  @Test(.enabled(if: ImageTests.qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
   func a_boot_sector_finds_the_BIOS_that_QEMU_has() throws {
     let folder = try Folder()
     let image = try folder.buildBootSector("bios")
@@ -76,37 +76,37 @@ import Testing
     try Data(contents).write(to: path)
     let machine = Machine(disks: [contents])
     try machine.bootDisk()
-    let theirs = try qemu(
+    let theirs = try runQEMU(
       folder, ["-m", "64", "-drive", "file=\(path.path),format=raw,if=ide,snapshot=on"])
     differences(output(machine), theirs, lines: 12)
     #expect(machine.screenLines[0] == "AB")
   }
 
-  @Test(.enabled(if: qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
+  @Test(.enabled(if: ImageTests.qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
   func clock_screen_and_ports_answer_as_QEMU_s() throws {
     let folder = try Folder()
     let file = try folder.build("clock")
     let machine = Machine()
     try machine.load(ELFImage([UInt8](Data(contentsOf: file))))
     differences(
-      output(machine), try qemu(folder, ["-kernel", file.path, "-m", "64"]), lines: 20)
+      output(machine), try runQEMU(folder, ["-kernel", file.path, "-m", "64"]), lines: 20)
   }
 
   @Test(
     .enabled(if: ImageTests.qemu64 != nil, "qemu-system-x86_64 IS NOT INSTALLED. Run `make test`."))
-  func PVH_entry_is_as_QEMU_s() throws {
+  func entry_by_PVH_is_as_QEMU_s() throws {
     let folder = try Folder()
     let file = try folder.build("pvh")
     let machine = Machine()
     #expect(
       try machine.load(ELFImage([UInt8](Data(contentsOf: file))), commandLine: "one two") == .pvh)
-    let theirs = try qemu(
+    let theirs = try runQEMU(
       folder, ["-kernel", file.path, "-m", "64", "-append", "one two"], is64Bit: true)
     differences(output(machine), theirs, lines: 8)
   }
 
   /// 224 MB of junk cost neither that memory nor the sense of what is in it.
-  @Test(.enabled(if: qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
+  @Test(.enabled(if: ImageTests.qemu != nil, "qemu-system-i386 IS NOT INSTALLED. Run `make test`."))
   func pages_of_junk_cost_next_to_nothing() throws {
     let folder = try Folder()
     let file = try folder.build("fill")
@@ -115,7 +115,7 @@ import Testing
     let ours = output(machine)
     machine.compactMemory()
     #expect(machine.memory.hostBytes < 8 << 20)
-    differences(ours, try qemu(folder, ["-kernel", file.path, "-m", "256"]), lines: 20)
+    differences(ours, try runQEMU(folder, ["-kernel", file.path, "-m", "256"]), lines: 20)
 
     let kept = machine.checkpoint()
     #expect(kept.bytes.count < 4 << 20)
@@ -162,7 +162,8 @@ extension Folder {
     try execute(
       ImageTests.find("ld.lld")!,
       [
-        "-m", "elf_i386", "--oformat", "binary", "-Ttext=0x7c00", "-e", "start", "-o", image.path,
+        "-m", "elf_i386", "--oformat", "binary", "--image-base=0", "-Ttext=0x7c00", "-e", "start",
+        "-o", image.path,
         object.path,
       ])
     return image
