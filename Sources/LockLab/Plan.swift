@@ -18,12 +18,25 @@ struct Plan {
         let name = scenario.scenario.image
         let disks = scenario.scenario.disks ?? []
         let key = ([name] + disks).joined(separator: "\0")
-        let image = try loaded[key] ?? LoadedImage(job.images[name]!, name: name, disks: disks)
+        let image = try loaded[key] ?? Self.load(name, of: job, disks: disks)
         loaded[key] = image
         try scenario.check(against: image.symbols)
+        try scenario.checkStubs(of: job.links[name])
         items.append(Item(job: scenario, image: image))
       }
     }
+  }
+
+  private static func load(
+    _ name: String, of job: Job, disks: [String]
+  ) throws -> LoadedImage {
+    let source = job.images[name]!
+    guard let request = job.links[name] else {
+      return try LoadedImage(source, name: name, disks: disks)
+    }
+    return try LoadedImage(
+      .bytes(try Linker(request: request).link(), origin: source.origin), name: name,
+      disks: disks)
   }
 
   /// The jobs that are named, with only the scenarios that are chosen.

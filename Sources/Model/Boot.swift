@@ -5,7 +5,7 @@ extension World {
   /// Brings the machine to the scenario's start.
   func boot() throws {
     let name = checkpointName
-    if isBooted {
+    if isBooted && harness == nil {
       let isRestored = image.boots.own(name).map(machine.restore) ?? restoreStored(name)
       if !isRestored {
         try bootAfresh()
@@ -33,7 +33,7 @@ extension World {
       image.digest, image.disks.map(Checkpoint.digest).joined(separator: ","),
       scenario.commandLine, "\(scenario.cpus)", "\(scenario.memory)",
       scenario.boot?.rawValue ?? "", scenario.start.symbol ?? "", "\(scenario.start.hits)",
-      scenario.start.serial ?? "", "\(scenario.patches)",
+      scenario.start.serial ?? "", "\(scenario.patches)", "\(scenario.stubs ?? [])",
     ]
     return Checkpoint.digest(Array(parts.map { "\($0.utf8.count):\($0)" }.joined().utf8))
   }
@@ -52,15 +52,25 @@ extension World {
   }
 
   private func bootAfresh() throws {
+    if let harness {
+      harness.install(in: machine)
+    } else {
+      try loadImage()
+    }
+    try Patcher.apply(
+      scenario.patches, scenario: scenario.name, image: image, to: machine,
+      onDisk: scenario.boot == .disk)
+    try Patcher.replace(
+      scenario.stubs ?? [], scenario: scenario.name, image: image, in: machine)
+    if isBooted { try runToStart() }
+  }
+
+  private func loadImage() throws {
     do {
       try machine.load(image.elf, by: scenario.boot, commandLine: scenario.commandLine)
     } catch {
       throw ScenarioError("scenario `\(scenario.name)`: image `\(image.name)`: \(error)")
     }
-    try Patcher.apply(
-      scenario.patches, scenario: scenario.name, image: image, to: machine,
-      onDisk: scenario.boot == .disk)
-    if isBooted { try runToStart() }
   }
 
   private func failure(_ message: String) -> ScenarioError {

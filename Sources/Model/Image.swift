@@ -24,6 +24,16 @@ public final class PreparedImage {
     digest = Checkpoint.digest(bytes)
   }
 
+  /// The same image, placed and named otherwise.
+  init(_ original: PreparedImage, elf: ELFImage, symbols: Symbolizer) {
+    name = original.name
+    bytes = original.bytes
+    self.elf = elf
+    self.symbols = symbols
+    disks = original.disks
+    digest = original.digest
+  }
+
   /// `i386` or `x86-64`.
   public var arch: String { elf.is64Bit ? "x86-64" : "i386" }
 }

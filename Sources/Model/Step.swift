@@ -32,6 +32,7 @@ extension World {
   func advance(_ choice: Int) -> Outcome {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
+    isAtEnd = false
     if let next = Choice.cpu(choice) {
       turn(to: next)
       // What another CPU sent, or a source that was raised before, comes first.
@@ -116,9 +117,10 @@ extension World {
   func begin() -> Outcome {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
-    isBeginning = true
     turn(to: 0)
-    return runToChoice(pass: false)
+    isAtEnd = false
+    if conditions.hasInvariants { judgeInvariants(at: cpu.rip) }
+    return endsNow ? .ended : runToChoice(pass: false)
   }
 
   private func runToChoice(pass initialPass: Bool) -> Outcome {
@@ -127,9 +129,11 @@ extension World {
     let start = machine.instructions
     var spin = SpinDetector()
     while true {
+      if isAtEnd { return settle(terminal: .exited) }
       let mayChoose = configure()
       let limit: Int
-      if !fuse {
+      if !fuse || (pass && conditions.hasInvariants) {
+        // What writes to an invariant's symbols is executed alone.
         limit = 1
       } else if mayChoose {
         let done = Int(machine.instructions &- start)
@@ -138,12 +142,16 @@ extension World {
         limit = World.spinChunk
       }
       machine.observation.stopSize = 0
+      let from = cpu.rip
       let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
       if !takeNotes() { return .ended }
+      if conditions.hasInvariants {
+        judgeInvariants(at: stop == .event ? machine.event.rip : from)
+        if endsNow { return .ended }
+      }
       switch stop {
       case .visible:
-        if isAtEnd { return settle(terminal: .exited) }
         lookAhead(stopped: true)
         let choices = branches()
         if choices != 0 { return settle(choices) }
@@ -155,7 +163,6 @@ extension World {
         }
         if !passHooks() { return .ended }
         if obstacle != nil { return .obstacle }
-        isBeginning = false
         pass = true
       case .event:
         if !handleEvent() { return .ended }
@@ -390,14 +397,8 @@ extension World {
 
   // MARK: States
 
-  /// Whether the present CPU stands where executions end (`until`).
-  private var isAtEnd: Bool {
-    mayHaveHook(cpu.rip) && hookSites[cpu.rip]?.isUntil == true && !isBeginning
-  }
-
   private func settle(_ choices: UInt32) -> Outcome {
-    if isAtEnd { return settle(terminal: .exited) }
-    isBeginning = false
+    if conditions.hasFinal && isWorkDone { judgeFinal() }
     let low = machine.observation.lowestSP
     if cpu.cpl == 0 && cpu.interruptsEnabled && low < cpu.rsp {
       // An interrupt at the deepest instruction would have found the stack this much fuller.
@@ -417,6 +418,7 @@ extension World {
   }
 
   private func settle(terminal: Terminal) -> Outcome {
+    if conditions.hasFinal && isWorkDone { judgeFinal() }
     endStretch(at: cpu.rsp)
     return .terminal(terminal)
   }

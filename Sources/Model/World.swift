@@ -52,6 +52,13 @@ final class World {
   var handedOver: Set<UInt64> = []
   private var atomicSymbols: [(address: UInt64, size: Int)] = []
 
+  /// The loader of the functions that the scenario calls; nil where the image boots.
+  let harness: Harness?
+  /// Conditions of the user's own.
+  var conditions = Conditions()
+  /// A function under `until` has been reached.
+  var isAtEnd = false
+
   /// Whether there is a source that IF does not stop.
   let hasNMI: Bool
   /// Physical addresses / 4 of what the job calls atomic.
@@ -92,9 +99,6 @@ final class World {
     let depth: Int
   }
 
-  /// Exploration begins, perhaps at a symbol where it is to end.
-  var isBeginning = false
-
   /// The CPU that steps now.
   var cpuIndex = 0
   var cpuCount: Int { machine.cpus.count }
@@ -103,7 +107,10 @@ final class World {
   var cpu: CPU { machine.cpus[cpuIndex] }
 
   init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
+    let scenario = Harness.withLines(scenario)
     self.scenario = scenario
+    harness = scenario.calls == nil ? nil : try Harness(scenario: scenario, image: image)
+    let image = harness?.image ?? image
     self.image = image
     self.reductions = reductions
     guard scenario.memory <= World.memoryLimit else {
@@ -177,10 +184,6 @@ final class World {
   }
 
   private func resolveNames() throws {
-    guard scenario.invariants.isEmpty else {
-      throw ScenarioError(
-        "scenario `\(scenario.name)`: invariants are not supported by this version")
-    }
     guard scenario.sources.count <= Choice.sourceLimit else {
       throw ScenarioError("scenario `\(scenario.name)`: more than 16 sources")
     }
@@ -192,7 +195,7 @@ final class World {
       for f in lock.release { hook(try address(of: f, for: "release")) { $0.release = i } }
       for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
     }
-    for f in scenario.until ?? [] { hook(try address(of: f, for: "until")) { $0.isUntil = true } }
+    for f in scenario.until ?? [] { hook(try address(of: f, for: "until")) { $0.isEnd = true } }
     for f in scenario.ends { hook(try address(of: f, for: "ends")) { $0.ends = true } }
     for f in scenario.assertions {
       hook(try address(of: f, for: "assertions")) { $0.isAssertion = true }
@@ -215,6 +218,8 @@ final class World {
       }
       stacks.append((s.symbol, low, low + UInt64(size)))
     }
+    stacks += harness?.stacks ?? []
+    conditions = try Conditions(scenario, image: image)
     for name in scenario.atomics ?? [] {
       atomicSymbols.append(
         (try address(of: name, for: "atomics"), image.symbols.symbol(named: name)!.size))
@@ -253,6 +258,7 @@ final class World {
       }
     }
     resolveIgnored()
+    watchConditions()
     machine.observation.lowestSP = cpu.rsp
     instructionsAtStart = machine.instructions
     memory.clearJournal()
@@ -452,11 +458,11 @@ struct HookSite {
   /// Lock operations come back to here.
   var isReturn = false
   var ends = false
-  /// An execution that comes here is at its end.
-  var isUntil = false
   var isAssertion = false
   var isPanic = false
   var completesEntry = false
   var beginsExit = false
   var switches = false
+  /// All work is done here.
+  var isEnd = false
 }
