@@ -48,7 +48,7 @@ let package = Package(
     .executableTarget(
       name: "LockLab",
       dependencies: [
-        "Model", "Database", "Debugger", "DebugInfo", "KernelCore",
+        "Emulator", "Model", "Database", "Debugger", "DebugInfo", "KernelCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Yams", package: "Yams"),
       ],

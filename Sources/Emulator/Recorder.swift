@@ -171,7 +171,7 @@ extension Memory {
 
   /// The contents of a word, by physical address / 8; recorded by nobody.
   @inline(__always) public func contents(ofWord word: UInt64) -> UInt64 {
-    guard let p = frames[Int(truncatingIfNeeded: word >> 9)] else { return 0 }
+    guard let p = frames[Int(truncatingIfNeeded: word >> 9)] else { return sparseWord(word) }
     return p.load(fromByteOffset: Int(truncatingIfNeeded: word & 511) &* 8, as: UInt64.self)
   }
 
@@ -202,7 +202,7 @@ extension Memory {
   /// Clears bytes of a word without looking at them.
   public func clear(at physical: UInt64, mask: UInt8) {
     let index = Int(truncatingIfNeeded: physical >> 12)
-    guard let p = frames[index] else {
+    guard let p = isSparse(index) ? frame(index) : frames[index] else {
       if ledger.pointee.recording { noteWrite(physical: physical, mask: mask) }
       return
     }

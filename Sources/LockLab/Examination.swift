@@ -166,7 +166,7 @@ final class Examination {
     if let share, share <= 0 {
       return unexplored(item, .inconclusive, "Not explored: the run's time was used up before.")
     }
-    let scenario = effective(item.scenario)
+    var scenario = effective(item.scenario)
     if resumed != nil,
       let stored = try store.lastResult(
         of: scenario, runs: [run], image: item.image.record.digest)
@@ -193,9 +193,12 @@ final class Examination {
     }
 
     var result: ScenarioResult
+    var bootNotes: [String] = []
     do {
       let explorer = try Explorer(
         scenario: scenario, image: item.image.prepared, options: options)
+      scenario = explorer.explored
+      bootNotes = explorer.bootNotes
       explorer.found = keep
       try prepareCheckpoints(of: explorer, as: "\(index) \(scenario.name)")
       result = explorer.run(
@@ -211,9 +214,9 @@ final class Examination {
     for counterexample in result.counterexamples { keep(counterexample) }
     if let failure { throw failure }
     result.scenario = scenario
-    if result.sources.isEmpty { result.sources = item.scenario.sourcesInWords }
+    if result.sources.isEmpty { result.sources = scenario.sourcesInWords }
     if result.bounds.isEmpty { result.bounds = bounds(of: item) }
-    result.notes += item.job.notes
+    result.notes = bootNotes + result.notes + item.job.notes
     let kept = result.counterexamples.compactMap { findings[$0.identity.fingerprint] }
     return Outcome(result: result, image: item.image.record, findings: kept, job: item.job)
   }

@@ -11,7 +11,8 @@ struct LoadedImage {
   var prepared: PreparedImage
 
   /// Reads and checks an image. `display` is how messages name it.
-  init(_ source: ImageSource, name: String) throws {
+  /// - Parameter disks: files of the machine's disks.
+  init(_ source: ImageSource, name: String, disks: [String] = []) throws {
     let display: String
     let bytes: [UInt8]
     switch source {
@@ -32,10 +33,21 @@ struct LoadedImage {
     }
     symbols = ImageSymbols(bytes: bytes)
     do {
-      prepared = try PreparedImage(bytes: bytes, name: name, symbols: symbols)
+      prepared = try PreparedImage(
+        bytes: bytes, name: name, symbols: symbols,
+        disks: try disks.map { try readFile($0, limit: 1 << 30) })
+    } catch let failure as Failure {
+      throw failure
     } catch {
-      throw Failure("\(display): \(error)")
+      let isBootable =
+        bytes.count >= 512 && bytes[510...511].elementsEqual([0x55, 0xAA]) && bytes[0] != 0x7F
+      throw Failure(
+        "\(display): \(error)"
+          + (isBootable
+            ? "; it looks like a bootable disk: give its kernel's ELF file as the image, and this one as a disk"
+            : ""))
     }
+    prepared.boots.store = BootCache.shared
     record = ImageRecord(
       digest: Digest.sha256(bytes), arch: symbols.architecture ?? "unknown", size: bytes.count,
       origin: source.origin)

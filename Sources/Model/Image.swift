@@ -6,12 +6,22 @@ public final class PreparedImage {
   public let bytes: [UInt8]
   public let elf: ELFImage
   public let symbols: Symbolizer
+  /// Contents of the machine's disks.
+  public let disks: [[UInt8]]
+  /// Checkpoints of its boots.
+  public let boots = BootCheckpoints()
+  /// Tells images apart.
+  let digest: String
 
-  public init(bytes: [UInt8], name: String, symbols: Symbolizer) throws {
+  public init(
+    bytes: [UInt8], name: String, symbols: Symbolizer, disks: [[UInt8]] = []
+  ) throws {
     self.name = name
     self.bytes = bytes
     self.symbols = symbols
+    self.disks = disks
     elf = try ELFImage(bytes)
+    digest = Checkpoint.digest(bytes)
   }
 
   /// The same image, placed and named otherwise.
@@ -20,6 +30,8 @@ public final class PreparedImage {
     bytes = original.bytes
     self.elf = elf
     self.symbols = symbols
+    disks = original.disks
+    digest = original.digest
   }
 
   /// The same, with symbols that several threads may ask.

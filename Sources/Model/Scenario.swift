@@ -1,3 +1,5 @@
+import Emulator
+
 /// What is to be checked: an image, where to start, what may happen, what must hold.
 ///
 /// A job file describes scenarios; this is one of them, complete, with every default filled in.
@@ -5,13 +7,19 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var name: String
   /// The image's name in the job, for reports.
   public var image: String
-  /// The multiboot command line.
+  /// The command line, for protocols that have one.
   public var commandLine = ""
+  /// How the image is brought into memory; nil: as its headers say.
+  public var boot: BootProtocol?
+  /// Files of the machine's disks, as the job names them.
+  public var disks: [String]?
   public var cpus = 1
-  /// Bytes of RAM.
-  public var memory = 32 << 20
+  /// Bytes of RAM. Pages that nobody touches cost nothing.
+  public var memory = 256 << 20
   public var start = Start()
   public var sources: [Source] = []
+  /// True: the sources are those that the image has programmed by the start; `sources` are not looked at.
+  public var sourcesFromImage: Bool?
   /// Bound on injected interrupts over all sources, nil for none.
   public var maxInterrupts: Int?
   public var locks: [LockDiscipline] = []
@@ -61,8 +69,11 @@ public struct Scenario: Codable, Sendable, Equatable {
   }
 }
 
-/// Where exploration begins: after the machine's own boot has come to `symbol` for the `hits`-th time.
+/// Where exploration begins: after the machine's own boot has sent `serial`, and then come to `symbol` for the
+/// `hits`-th time.
 public struct Start: Codable, Sendable, Equatable {
+  /// Text that COM1 or port 0xE9 has sent.
+  public var serial: String?
   public var symbol: String?
   public var hits = 1
   /// Give up after so many instructions of boot.

@@ -183,8 +183,7 @@ extension World {
         happen(Happening(.shutdown, rip: cpu.rip))
         return .ended
       case .unmodelled:
-        obstacle =
-          "not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(cpu.rip))"
+        obstacle = notModelled(at: cpu.linearIP)
         return .obstacle
       case .exit:
         return settle(terminal: .exited)
@@ -333,7 +332,13 @@ extension World {
     if !source.data.isEmpty && (line == 1 || line == 12) && machine.keyboardOutputFull {
       return false
     }
-    return true
+    switch line {
+    case 3, 4:
+      return source.data.isEmpty || !machine.isSerialReceiverFull(second: line == 3)
+    case 8: return !machine.clockRequests
+    case 14: return image.disks.isEmpty || machine.isDiskBusy
+    default: return true
+    }
   }
 
   /// Whether the next instruction reads a port by which a request can be seen before it is taken.
@@ -341,8 +346,18 @@ extension World {
     guard let port = machine.inputPort(cpuIndex) else { return false }
     switch port {
     case 0x20, 0x21, 0xA0, 0xA1, 0x60, 0x64: return true
+    case 0x3F8...0x3FF: return delivers(onLine: 4)
+    case 0x2F8...0x2FF: return delivers(onLine: 3)
+    case 0x71: return scenario.sources.contains { $0.line == 8 }
+    // Which register shows that the disk has done its work: the status, or any while it is busy.
+    case 0x1F0...0x1F7, 0x3F6: return machine.isDiskBusy
     default: return false
     }
+  }
+
+  /// Whether a source delivers bytes by way of the device on a line.
+  private func delivers(onLine line: Int) -> Bool {
+    scenario.sources.contains { $0.line == line && !$0.data.isEmpty }
   }
 
   func inject(_ i: Int) {
@@ -368,6 +383,12 @@ extension World {
       machine.injectKeyboard(byte: byte)
     } else if let byte, source.line == 12 {
       machine.injectMouse(byte: byte)
+    } else if let byte, let line = source.line, line == 3 || line == 4 {
+      machine.injectSerial(byte: byte, second: line == 3)
+    } else if source.line == 8, machine.clockInterrupts {
+      machine.raiseClock()
+    } else if source.line == 14, !image.disks.isEmpty {
+      machine.completeDisk()
     } else if let line = source.line {
       machine.raise(line: line)
       machine.lower(line: line)

@@ -5,7 +5,7 @@ import Emulator
 /// Search, replay and minimisation all go through `advance`; they differ in what they make of the
 /// outcome.
 final class World {
-  let scenario: Scenario
+  private(set) var scenario: Scenario
   let image: PreparedImage
   let machine: Machine
   let memory: Memory
@@ -18,6 +18,11 @@ final class World {
   private(set) var raisesLate = true
   private(set) var scrubs = true
   private(set) var reuses = true
+
+  /// How the start was come to, and what sources the image had programmed there, in words.
+  var bootNotes: [String] = []
+  /// The CPU that the last run of the boot ended with.
+  var bootCPU = 0
 
   /// Instructions executed since the start of exploration, along the present path only while
   /// nothing is undone.
@@ -110,7 +115,13 @@ final class World {
     let image = harness?.image ?? image
     self.image = image
     self.reductions = reductions
-    machine = Machine(cpuCount: scenario.cpus, ramBytes: scenario.memory)
+    guard scenario.memory <= World.memoryLimit else {
+      throw ScenarioError(
+        "scenario `\(scenario.name)`: \(scenario.memory) bytes of memory are more than the 3G below the devices' addresses"
+      )
+    }
+    machine = Machine(
+      cpuCount: scenario.cpus, ramBytes: scenario.memory, disks: image.disks)
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
@@ -224,62 +235,7 @@ final class World {
 
   // MARK: Boot
 
-  private func boot() throws {
-    if let harness {
-      harness.install(in: machine)
-    } else {
-      try machine.loadMultiboot(image.elf, commandLine: scenario.commandLine)
-    }
-    try Patcher.apply(scenario.patches, scenario: scenario.name, image: image, to: machine)
-    try Patcher.replace(
-      scenario.stubs ?? [], scenario: scenario.name, image: image, in: machine)
-    if let symbol = scenario.start.symbol {
-      try run(to: address(of: symbol, for: "start"), named: symbol)
-    }
-    machine.timersRun = false
-    beginObserving()
-  }
-
-  private func run(to target: UInt64, named symbol: String) throws {
-    machine.timersRun = true
-    var hits = 0
-    let limit = scenario.start.limit
-    machine.setHook(linear: target)
-    defer { machine.clearHooks() }
-    while machine.instructions < UInt64(limit) {
-      let (stop, index) = machine.runAll(limit: limit - Int(machine.instructions))
-      let rip = machine.cpus[index].rip
-      switch stop {
-      case .visible:
-        hits += 1
-        if hits == scenario.start.hits { return }
-        machine.clearHooks()
-        _ = machine.run(cpu: index, limit: 1)
-        machine.setHook(linear: target)
-      case .limit, .event: continue
-      case .halted:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: the kernel halted with nothing to wake it before it reached `\(symbol)`"
-        )
-      case .shutdown:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: triple fault at \(image.symbols.describe(rip)) before `\(symbol)` was reached"
-        )
-      case .unmodelled:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: boot executed what is not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(rip))"
-        )
-      case .exit:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: the kernel ended the run before it reached `\(symbol)`")
-      }
-    }
-    throw ScenarioError(
-      "scenario `\(scenario.name)`: `\(symbol)` was not reached within \(limit) instructions of boot; raise `start: limit:` or name another symbol"
-    )
-  }
-
-  private func beginObserving() {
+  func beginObserving() {
     for (i, source) in scenario.sources.enumerated() {
       if let n = source.arrivals { ghost[Ghost.Layout.arrivals + i] = UInt64(n) + 1 }
     }
@@ -322,6 +278,34 @@ final class World {
     ignored = keep.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
+  /// Explores with the sources that the image had programmed at the start.
+  func takeProgrammedSources() {
+    let (sources, notes) = programmedSources()
+    scenario.sources = sources
+    // They are the scenario's own from here on: another build may program others.
+    scenario.sourcesFromImage = nil
+    bootNotes += notes
+    if sources.isEmpty && !isBooted {
+      bootNotes.append(
+        "Exploration begins at the image's entry, where it has programmed nothing yet: say where to start."
+      )
+    }
+  }
+
+  /// A disk takes its time: when it has done a command is the schedule's to choose.
+  func addDiskSource() {
+    machine.diskTakesTime = true
+    if scenario.sources.contains(where: { $0.line == 14 }) { return }
+    guard scenario.sources.count < Choice.sourceLimit else {
+      machine.diskTakesTime = false
+      bootNotes.append(
+        "There are too many sources to add the disk's: its commands are complete at once.")
+      return
+    }
+    scenario.sources.append(Source(name: "disk", line: 14))
+    bootNotes.append("The disk is a source: when it has done a command is left open.")
+  }
+
   private func installHooks() {
     for a in hookSites.keys { machine.setHook(linear: a) }
   }
@@ -335,6 +319,9 @@ final class World {
     get { ghost[Ghost.Layout.strand + cpuIndex] }
     set { ghost[Ghost.Layout.strand + cpuIndex] = newValue }
   }
+
+  /// RAM ends below the devices.
+  static let memoryLimit = 3 << 30
 
   static let userStrandBit: UInt64 = 1 << 63
   /// With a CPU's number: what it runs before it has loaded a stack of its own.

@@ -96,20 +96,26 @@ extension Job {
   }
 
   /// A job of one scenario, made from the command line.
-  static func single(image path: String, from symbol: String?) -> Job {
+  static func single(image path: String, _ options: JobOptions) -> Job {
     let name = URL(fileURLWithPath: path).lastPathComponent
     var scenario = Scenario(name: name, image: name)
-    scenario.start.symbol = symbol
-    var timer = Source(name: "timer", line: 0)
-    timer.arrivals = nil
-    var keyboard = Source(name: "keyboard", line: 1)
-    keyboard.data = [0x1E, 0x9E]
-    scenario.sources = [timer, keyboard]
+    scenario.start.symbol = options.start
+    scenario.start.hits = options.hits ?? 1
+    scenario.start.serial = options.startText
+    scenario.until = options.until.isEmpty ? nil : options.until
+    scenario.boot = options.boot
+    scenario.disks = options.disk.isEmpty ? nil : options.disk
+    scenario.cpus = options.cpus ?? 1
+    if let memory = options.memory { scenario.memory = memory.bytes }
+    scenario.commandLine = options.commandLine ?? ""
+    scenario.sourcesFromImage = true
     var made = JobScenario(scenario: scenario, file: path)
-    if let symbol { made.symbols["start"] = [.init(symbol: symbol)] }
+    if let symbol = options.start { made.symbols["start"] = [.init(symbol: symbol)] }
+    made.symbols["until"] = options.until.map { .init(symbol: $0) }
+    let cpus = scenario.cpus == 1 ? "1 CPU" : "\(scenario.cpus) CPUs"
     made.notes = [
-      "Assumed, as no job file was given: 1 CPU, timer on line 0 and keyboard on line 1 as "
-        + "sources, each without limit, and no lock functions, so rules about locks say nothing."
+      "Assumed, as no job file was given: \(cpus), as sources what the image has programmed, "
+        + "and no lock functions, so rules about locks say nothing."
     ]
     return Job(file: path, images: [name: .file(path)], scenarios: [made])
   }
@@ -210,7 +216,7 @@ extension Job {
 
 extension Job {
   /// Loads one of the images; where its file is not there, the error says what would build it.
-  func load(image name: String) throws -> LoadedImage {
+  func load(image name: String, disks: [String]) throws -> LoadedImage {
     let source = images[name]!
     if case .file(let path) = source, !FileManager.default.fileExists(atPath: path) {
       if let build = builds[name] {
@@ -221,8 +227,11 @@ extension Job {
           "\(path): no such file; it is the image '\(name)' of \(file), to be built first")
       }
     }
-    guard let request = links[name] else { return try LoadedImage(source, name: name) }
+    guard let request = links[name] else { 
+      return try LoadedImage(source, name: name, disks: disks)
+    }
     return try LoadedImage(
-      .bytes(try Linker(request: request).link(), origin: source.origin), name: name)
+      .bytes(try Linker(request: request).link(), origin: source.origin), name: name,
+      disks: disks)
   }
 }

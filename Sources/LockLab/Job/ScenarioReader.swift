@@ -1,3 +1,4 @@
+import Emulator
 import Model
 import Yams
 
@@ -12,6 +13,15 @@ struct ScenarioReader {
     "summary": { $0.result.scenario.summary = try $1.text() },
     "image": { $0.result.scenario.image = try $1.text() },
     "command-line": { $0.result.scenario.commandLine = try $1.text() },
+    "boot": {
+      let names = BootProtocol.allCases.map(\.rawValue)
+      $0.result.scenario.boot = BootProtocol(rawValue: try $1.choice(names, what: "boot protocol"))
+    },
+    "disk": {
+      let files = try $1.items().map { try $0.path() }
+      guard (1...2).contains(files.count) else { throw $1.error("there can be one or two disks") }
+      $0.result.scenario.disks = files
+    },
     "cpus": { $0.result.scenario.cpus = try $1.number(1...8) },
     "memory": { $0.result.scenario.memory = try $1.byteCount() },
     "start": { try $0.readStart($1) },
@@ -110,11 +120,12 @@ struct ScenarioReader {
   // MARK: Keys
 
   private mutating func readStart(_ node: JobNode) throws {
-    let fields = try node.fields(["symbol", "hits", "limit"], of: "start")
+    let fields = try node.fields(["symbol", "hits", "limit", "serial"], of: "start")
     if let symbol = fields["symbol"] {
       result.symbols["start"] = []
       result.scenario.start.symbol = try use(symbol, for: "start")
     }
+    if let text = fields["serial"] { result.scenario.start.serial = try text.text() }
     if let hits = fields["hits"] { result.scenario.start.hits = try hits.number(1...Int.max) }
     if let limit = fields["limit"] { result.scenario.start.limit = try limit.number(1...Int.max) }
   }

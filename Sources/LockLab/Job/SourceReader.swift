@@ -4,7 +4,10 @@ import Model
 extension ScenarioReader {
   mutating func readSources(_ node: JobNode) throws {
     result.symbols["sources"] = []
-    result.scenario.sources = try node.list().map { try source($0) }
+    // Those that the image has set up by the start, or a list.
+    let isProgrammed = node.isScalar("programmed")
+    result.scenario.sourcesFromImage = isProgrammed ? true : nil
+    result.scenario.sources = isProgrammed ? [] : try node.list().map { try source($0) }
   }
 
   private mutating func source(_ item: JobNode) throws -> Source {
