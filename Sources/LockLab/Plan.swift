@@ -18,9 +18,13 @@ struct Plan {
         let name = scenario.scenario.image
         let image = try loaded[name] ?? Self.load(name, of: job)
         loaded[name] = image
-        try scenario.check(against: image.symbols)
-        try scenario.checkStubs(of: job.links[name])
-        items.append(Item(job: scenario, image: image))
+        try scenario.check(against: image)
+        var item = Item(job: scenario, image: image)
+        for invariant in try image.markedInvariants()
+        where !item.job.scenario.invariants.contains(invariant) {
+          item.job.scenario.invariants.append(invariant)
+        }
+        items.append(item)
       }
     }
   }

@@ -6,12 +6,15 @@ public final class PreparedImage {
   public let bytes: [UInt8]
   public let elf: ELFImage
   public let symbols: Symbolizer
+  /// Markers in its code, by linear address.
+  let markers: [UInt64: Marker]
 
   public init(bytes: [UInt8], name: String, symbols: Symbolizer) throws {
     self.name = name
     self.bytes = bytes
     self.symbols = symbols
     elf = try ELFImage(bytes)
+    markers = Marker.sites(in: elf)
   }
 
   /// The same image, placed and named otherwise.
@@ -20,6 +23,7 @@ public final class PreparedImage {
     bytes = original.bytes
     self.elf = elf
     self.symbols = symbols
+    markers = original.markers
   }
 
   /// `i386` or `x86-64`.

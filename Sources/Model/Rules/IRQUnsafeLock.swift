@@ -11,10 +11,15 @@ final class IRQUnsafeLock: Rule {
     if h.kind == .acquiring {
       let key = world.handlerKey(h.lock)
       if inHandler && world.handlerLocks[key] == nil { world.handlerLocks[key] = h.rip }
+      let exclusive = key ^ World.exclusiveMark
+      if inHandler && !world.isShared(h.discipline) && world.handlerLocks[exclusive] == nil {
+        world.handlerLocks[exclusive] = h.rip
+      }
     } else if !inHandler && world.cpu.interruptsEnabled {
       world.report(
         Violation(
-          Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: world.handlerKey(h.lock)))
+          Self.name, sites: [h.rip], locks: [h.lock],
+          onlyIfHandlerTakes: world.conflictKey(h.lock, h.discipline)))
     }
   }
 
