@@ -554,7 +554,7 @@ extension World {
       ? d.flagsArgument.map { argument($0) & CPU.Flag.if != 0 } : nil
     // Where the flags go is known only as acquire begins.
     if kind != .release, let number = d.flagsPointer,
-      ghost.insertSorted(Ghost.Marks.flagsPointers, [cpu.rsp + slot, argument(number)]) == nil
+      !ghost.keepFlagsPointer(argument(number), key: cpu.rsp + slot)
     {
       obstacle = "more lock operations in flight than the checker keeps"
     }
@@ -636,12 +636,7 @@ extension World {
 
   /// The flags that an acquire which has just returned gives its caller.
   private var flagsReturned: UInt64 {
-    let t = Ghost.Marks.flagsPointers
-    guard ghost.count(t) > 0, let row = ghost.row(t, key: cpu.rsp) else {
-      return cpu[CPU.Register.ax]
-    }
-    let pointer = ghost.field(t, row, 1)
-    ghost.remove(t, row: row)
+    guard let pointer = ghost.takeFlagsPointer(key: cpu.rsp) else { return cpu[CPU.Register.ax] }
     return machine.peek(cpuIndex, linear: pointer, size: Int(slot)) ?? 0
   }
 

@@ -35,7 +35,7 @@ extension Explorer {
       default: return nil
       }
       if choice == Choice.nextValue {
-        world.turn(to: Int(world.ghost[Ghost.Marks.choosing]) - 1)
+        world.turn(to: Int(world.ghost[mark: Ghost.Mark.choosing]) - 1)
         schedule.steps.append(
           .init(
             cpu: world.cpuIndex, raise: nil, value: world.chosenValue + 1, instructions: 0))

@@ -43,8 +43,6 @@ struct Ghost {
     static let dataIndex = 16
     /// Interrupts left under the bound over all sources, plus one.
     static let interruptsLeft = 32
-    /// Windows of interest that are open.
-    static let interest = 39
     /// The strand that each CPU runs: see `Strand`; 8 words.
     static let strand = 40
     static let activations = Table(count: 48, first: 49, width: 6, capacity: 24)
@@ -59,17 +57,6 @@ struct Ghost {
     /// Stack pointers below which an interrupt overwrote data: with it its bits as in
     /// `Observation.clobberedSlots`, strand, and what was interrupted.
     static let clobbered = Table(count: 432, first: 433, width: 4, capacity: 8)
-  }
-
-  /// Words behind the tables.
-  enum Marks {
-    /// The CPU, from 1, whose marker offers another value at the present state; 0: none.
-    static let choosing = 486
-    /// By the key of an acquire in flight, where it stores the flags that its caller keeps.
-    static let flagsPointers = Table(count: 466, first: 467, width: 2, capacity: 9)
-    /// The value that each CPU's marker yields, and which marker that is; 8 words each.
-    static let chosen = 488
-    static let chosenAt = 496
   }
 
   /// A table of records of `width` words.

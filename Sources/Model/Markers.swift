@@ -72,13 +72,13 @@ extension World {
       h.marked = true
       happen(h)
     case .pathEnds: isCutOff = true
-    case .interestBegins: ghost[Ghost.Layout.interest] &+= 1
+    case .interestBegins: ghost[mark: Ghost.Mark.interest] &+= 1
     case .interestEnds:
-      if ghost[Ghost.Layout.interest] > 0 { ghost[Ghost.Layout.interest] &-= 1 }
+      if ghost[mark: Ghost.Mark.interest] > 0 { ghost[mark: Ghost.Mark.interest] &-= 1 }
     case .choose:
       cpu[CPU.Register.ax] = chosenValue
-      ghost[Ghost.Marks.chosen + cpuIndex] = 0
-      ghost[Ghost.Marks.chosenAt + cpuIndex] = 0
+      ghost[mark: Ghost.Mark.chosen + cpuIndex] = 0
+      ghost[mark: Ghost.Mark.chosenAt + cpuIndex] = 0
     case .acquiring, .acquired, .gaveUp, .releasing, .released: passLockMarker(marker, rip: rip)
     }
   }
@@ -91,12 +91,12 @@ extension World {
   /// The value that the marker yields which the present CPU stands before.
   var chosenValue: UInt64 {
     get {
-      ghost[Ghost.Marks.chosenAt + cpuIndex] == markerHere
-        ? ghost[Ghost.Marks.chosen + cpuIndex] : 0
+      ghost[mark: Ghost.Mark.chosenAt + cpuIndex] == markerHere
+        ? ghost[mark: Ghost.Mark.chosen + cpuIndex] : 0
     }
     set {
-      ghost[Ghost.Marks.chosen + cpuIndex] = newValue
-      ghost[Ghost.Marks.chosenAt + cpuIndex] = newValue == 0 ? 0 : markerHere
+      ghost[mark: Ghost.Mark.chosen + cpuIndex] = newValue
+      ghost[mark: Ghost.Mark.chosenAt + cpuIndex] = newValue == 0 ? 0 : markerHere
     }
   }
 
@@ -104,13 +104,13 @@ extension World {
   func offerNextValue() -> UInt32 {
     guard marksChoices else { return 0 }
     let hasMore = chosenValue + 1 < valuesOffered
-    ghost[Ghost.Marks.choosing] = hasMore ? UInt64(cpuIndex) + 1 : 0
+    ghost[mark: Ghost.Mark.choosing] = hasMore ? UInt64(cpuIndex) + 1 : 0
     return hasMore ? 1 << UInt32(Choice.nextValue) : 0
   }
 
   /// Takes that choice: the CPU stands where it stood.
   func takeNextValue() -> Outcome {
-    turn(to: Int(ghost[Ghost.Marks.choosing]) - 1)
+    turn(to: Int(ghost[mark: Ghost.Mark.choosing]) - 1)
     chosenValue += 1
     lookAhead(stopped: true)
     let choices = branches()
@@ -122,7 +122,7 @@ extension World {
   /// Whether interrupts are left out here: a window of interest is not open, and the CPU does something
   /// without them.
   var isOutsideInterest: Bool {
-    !looksOutside && ghost[Ghost.Layout.interest] == 0
+    !looksOutside && ghost[mark: Ghost.Mark.interest] == 0
       && cpu[CPU.Word.activity] == CPU.Activity.running
   }
 
