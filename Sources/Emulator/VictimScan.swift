@@ -38,6 +38,8 @@ private struct VictimScan {
   // the arithmetic flags above them, in the order of EFLAGS.
   private static func part(_ n: Int, _ bits: UInt64) -> UInt64 { bits << UInt64(3 * n) }
   private static let flagShift: UInt64 = 48
+  /// The low 16 bits of every register.
+  private static let lowWords: UInt64 = 0o3333_3333_3333_3333
   /// Every register but the stack pointer, which belongs to the handler; CF, PF, AF, ZF, SF, OF (Intel
   /// SDM Vol. 1 §3.4.3.1).
   private let everything: UInt64
@@ -114,8 +116,18 @@ private struct VictimScan {
       if slots >= 0 { slots += 8 }
     case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
       if slots >= 0 { slots += 1 }
-    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister:
+    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister,
+      ZYDIS_MNEMONIC_LEA where isNothing, ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
       break
+    case ZYDIS_MNEMONIC_MOV where isSaveOnStack:
+      // As compilers save registers that a function must keep where they do not push them.
+      if slots >= 0 {
+        let slot = slots - 1 - Int(operands[0].mem.disp.value) / (is64Bit ? 8 : 4)
+        let n = register(operands[1]) ?? 0
+        if slot >= 0 && slot < 64 && untouched & VictimScan.part(n, 7) != 0 {
+          use.savedSlots |= 1 << UInt64(slot)
+        }
+      }
     default:
       judgeReads(untouched)
       if writesStackPointer { slots = -1 }
@@ -150,6 +162,24 @@ private struct VictimScan {
     return a == register(operands[1])
   }
 
+  /// LEA of a register's own value, with which assemblers fill up space.
+  private var isNothing: Bool {
+    let memory = operands[1].mem
+    return operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY && register(operands[0]) != nil
+      && operands[0].reg.value == memory.base && memory.disp.value == 0
+      && number(memory.index) == nil
+  }
+
+  /// MOV of a whole register to a place in the handler's own part of the stack.
+  private var isSaveOnStack: Bool {
+    guard operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY, register(operands[1]) != nil,
+      operands[1].size == (is64Bit ? 64 : 32)
+    else { return false }
+    let memory = operands[0].mem
+    return number(memory.base) == CPU.Register.sp && number(memory.index) == nil
+      && memory.disp.value >= 0
+  }
+
   /// Number of the general register that an operand is, whatever its width.
   private func register(_ operand: ZydisDecodedOperand) -> Int? {
     operand.type == ZYDIS_OPERAND_TYPE_REGISTER ? number(operand.reg.value) : nil
@@ -170,6 +200,12 @@ private struct VictimScan {
     }
   }
 
+  private var loadsSegment: Bool {
+    instruction.mnemonic == ZYDIS_MNEMONIC_MOV
+      && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER
+      && ZydisRegisterGetClass(operands[0].reg.value) == ZYDIS_REGCLASS_SEGMENT
+  }
+
   /// The bits of an operand's register.
   private func parts(_ operand: ZydisDecodedOperand) -> UInt64 {
     guard let n = register(operand) else { return 0 }
@@ -188,7 +224,9 @@ private struct VictimScan {
         if let base = number(operand.mem.base) { reads |= VictimScan.part(base, 7) }
         if let index = number(operand.mem.index) { reads |= VictimScan.part(index, 7) }
       } else if operand.actions & 0x5 != 0 {  // ZYDIS_OPERAND_ACTION_MASK_READ
-        reads |= parts(operand)
+        // A segment register takes 16 bits, however wide its source is. SDM Vol. 2B, MOV.
+        let part = parts(operand)
+        reads |= loadsSegment ? part & VictimScan.lowWords : part
       }
     }
     if let flags = instruction.cpu_flags {

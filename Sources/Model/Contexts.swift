@@ -232,6 +232,7 @@ extension World {
     var h = Happening(.stackLoaded, rip: event.rip)
     h.event = event
     happen(h)
+    keepHandedOver()
     suspend(at: event.oldSP)
     if let row = ghost.row(t, key: event.newSP) {
       strand = ghost.field(t, row, 1)
@@ -239,6 +240,7 @@ extension World {
     } else {
       strand = event.newSP
     }
+    takeHandedOver()
     machine.observation.lowestSP = event.newSP
   }
 
@@ -590,7 +592,7 @@ extension World {
     }
     let packed =
       kind.rawValue | UInt64(discipline) << 8 | (enabled ? 1 << 16 : 0) | (savedIF ? 1 << 17 : 0)
-      | (h.held == nil ? 1 << 18 : 0)
+      | (h.held?.owesUnknown ?? true ? 1 << 18 : 0)
     if ghost.insertSorted(Ghost.Layout.calls, [key, returnAddress, lock, packed, strand]) == nil {
       obstacle = "more lock operations in flight than the checker keeps"
     }
@@ -679,9 +681,12 @@ extension World {
     case .count: returned = countedLocks(discipline).first?.savedInterrupts ?? before
     case .field, .plain, .sleeping: returned = before
     }
-    let held = HeldLock(
+    var held = HeldLock(
       address: lock, strand: strand, depth: depth, cpu: cpuIndex, interruptsBefore: before,
       savedInterrupts: returned, discipline: discipline, site: rip)
+    if d.kind == .count {
+      held.owesUnknown = countedLocks(discipline).first?.owesUnknown ?? false
+    }
     var h = Happening(.acquired, rip: rip)
     h.lock = lock
     h.discipline = discipline

@@ -57,6 +57,9 @@ struct Ghost {
     /// Stack pointers below which an interrupt overwrote data: with it its bits as in
     /// `Observation.clobberedSlots`, strand, and what was interrupted.
     static let clobbered = Table(count: 432, first: 433, width: 4, capacity: 8)
+    /// Suspended strands, the lock that they left held for the next one, and its flags: see
+    /// `World.keepHandedOver`.
+    static let owed = Table(count: 466, first: 467, width: 3, capacity: 15)
   }
 
   /// A table of records of `width` words.
@@ -228,11 +231,13 @@ struct HeldLock {
   var discipline: Int
   /// Return address of the acquire: where it was taken.
   var site: UInt64
+  /// Handed over to code of which nobody saw how it left IF: its release is not judged by that.
+  var owesUnknown = false
 
   var record: [UInt64] {
     let packed =
       UInt64(depth) | UInt64(cpu) << 8 | (interruptsBefore ? 1 << 16 : 0)
-      | (savedInterrupts ? 1 << 17 : 0) | UInt64(discipline) << 24
+      | (savedInterrupts ? 1 << 17 : 0) | (owesUnknown ? 1 << 18 : 0) | UInt64(discipline) << 24
     return [address, strand, packed, site]
   }
 
@@ -245,6 +250,7 @@ struct HeldLock {
     cpu = Int(packed >> 8 & 0xFF)
     interruptsBefore = packed >> 16 & 1 != 0
     savedInterrupts = packed >> 17 & 1 != 0
+    owesUnknown = packed >> 18 & 1 != 0
     discipline = Int(packed >> 24 & 0xFF)
     site = ghost.field(t, row, 3)
   }
