@@ -20,9 +20,13 @@ struct Plan {
         let key = ([name] + disks).joined(separator: "\0")
         let image = try loaded[key] ?? job.load(image: name, disks: disks)
         loaded[key] = image
-        try scenario.check(against: image.symbols)
-        try scenario.checkStubs(of: job.links[name])
-        items.append(Item(job: scenario, image: image))
+        try scenario.check(against: image)
+        var item = Item(job: scenario, image: image)
+        for invariant in try image.markedInvariants()
+        where !item.job.scenario.invariants.contains(invariant) {
+          item.job.scenario.invariants.append(invariant)
+        }
+        items.append(item)
       }
     }
   }

@@ -43,6 +43,7 @@ extension Explorer {
           + "states); whether it would ever be woken needs more interrupts.")
     }
     noteStacks()
+    noteMarkers()
     for failure in internalErrors { notes.append(failure) }
     result.notes = notes
     result.openEnds = openEnds(candidates, judgement)
@@ -230,6 +231,16 @@ extension Explorer {
 
   private func slack(of stack: Int) -> UInt64 {
     world.slack.reduce(0) { $0 + ($1.key >> 8 == stack ? $1.value : 0) }
+  }
+
+  private func noteMarkers() {
+    if world.cutOffs > 0 {
+      notes.append(
+        "Left out, as `LOCKLAB_ASSUME` says: executions that come to a false assumption.")
+    }
+    if world.marksInterest {
+      notes.append("No interrupt was raised outside the windows of interest that the code marks.")
+    }
   }
 
   private func noteStacks() {

@@ -517,6 +517,7 @@ extension World {
     if site.switches { happen(Happening(.switching, rip: rip)) }
     if site.isAssertion { happen(Happening(.assertion, rip: rip)) }
     if site.isPanic { happen(Happening(.panic, rip: rip)) }
+    if let marker = site.marker { passMarker(marker, rip: rip) }
     if site.ends {
       let s = strand
       forgetActivations { $0.strand == s }
@@ -542,48 +543,74 @@ extension World {
     return machine.peek(cpuIndex, linear: cpu.rsp + UInt64(4 * number), size: 4) ?? 0
   }
 
+  /// Address of the lock that a function is entered for.
+  private func lockAddress(_ d: LockDiscipline) -> UInt64 {
+    let offset = UInt64(bitPattern: Int64(d.lockOffset ?? 0))
+    switch d.lockPlace {
+    case .register(let number): return cpu[number] &+ offset
+    case .symbol(let name): return (image.symbols.symbol(named: name)?.address ?? 0) &+ offset
+    case nil: return argument(d.lockArgument) &+ offset
+    }
+  }
+
   private func lockCalled(_ discipline: Int, kind: CallKind, rip: UInt64) {
     let d = scenario.locks[discipline]
-    let lock = argument(d.lockArgument)
+    let lock = lockAddress(d)
     let returnAddress =
       machine.peek(cpuIndex, linear: cpu.rsp, size: Int(slot)) ?? 0
     if hookSites[returnAddress]?.isReturn != true {
       hook(returnAddress) { $0.isReturn = true }
       machine.observation.newlyShared += 1
     }
-    let enabled = cpu.interruptsEnabled
-    var h = Happening(kind == .release ? .releasing : .acquiring, rip: rip)
+    let flags: Bool? =
+      kind == .release && d.kind == .value
+      ? d.flagsArgument.map { argument($0) & CPU.Flag.if != 0 } : nil
+    // Where the flags go is known only as acquire begins.
+    if kind != .release, let number = d.flagsPointer,
+      !ghost.keepFlagsPointer(argument(number), key: cpu.rsp + slot)
+    {
+      obstacle = "more lock operations in flight than the checker keeps"
+    }
+    // The stack pointer after the return tells this call from one of the same site elsewhere. Where the
+    // function was called from says more than its own first instruction.
+    beginLockOperation(
+      kind, discipline, lock: lock, site: returnAddress, key: cpu.rsp + slot,
+      returnAddress: returnAddress, flagsInterrupts: flags)
+  }
+
+  /// An acquire or a release begins: rules are told, and the operation is in flight until it ends.
+  /// - Parameter interruptsBefore: IF before an acquire that is noticed only when it is over.
+  func beginLockOperation(
+    _ kind: CallKind, _ discipline: Int, lock: UInt64, site: UInt64, key: UInt64,
+    returnAddress: UInt64, flagsInterrupts: Bool?, interruptsBefore: Bool? = nil
+  ) {
+    let d = scenario.locks[discipline]
+    let enabled = interruptsBefore ?? cpu.interruptsEnabled
+    var h = Happening(kind == .release ? .releasing : .acquiring, rip: site)
     h.tries = kind == .tryAcquire
     h.lock = lock
     h.discipline = discipline
     h.interruptsBefore = enabled
     var savedIF = false
     if kind == .release {
-      if d.kind == .value, let n = d.flagsArgument {
-        h.flagsInterrupts = argument(n) & CPU.Flag.if != 0
-      }
+      h.flagsInterrupts = flagsInterrupts
       h.held = heldLock(lock).map { HeldLock(ghost: ghost, row: $0) }
       savedIF = h.held.map { flagsOwed(by: $0, d.kind) } ?? enabled
-      // Where the release was called from says more than the release's own first instruction.
-      h.rip = returnAddress
       happen(h)
       if let row = heldLock(lock) { ghost.remove(Ghost.Layout.held, row: row) }
     } else {
-      h.rip = returnAddress
       happen(h)
     }
     let packed =
       kind.rawValue | UInt64(discipline) << 8 | (enabled ? 1 << 16 : 0) | (savedIF ? 1 << 17 : 0)
       | (h.held?.owesUnknown ?? true ? 1 << 18 : 0)
-    // The stack pointer after the return tells this call from one of the same site elsewhere.
-    let record = [cpu.rsp + slot, returnAddress, lock, packed, strand]
-    if ghost.insertSorted(Ghost.Layout.calls, record) == nil {
+    if ghost.insertSorted(Ghost.Layout.calls, [key, returnAddress, lock, packed, strand]) == nil {
       obstacle = "more lock operations in flight than the checker keeps"
     }
   }
 
   /// IF as it must be after the release of a lock.
-  private func flagsOwed(by held: HeldLock, _ kind: LockDiscipline.Kind) -> Bool {
+  func flagsOwed(by held: HeldLock, _ kind: LockDiscipline.Kind) -> Bool {
     guard kind == .count else { return held.interruptsBefore }
     return countedLocks(held.discipline).count == 1 && held.savedInterrupts
   }
@@ -593,20 +620,53 @@ extension World {
     locksHeld().filter { $0.discipline == discipline }
   }
 
-  /// Row of the held lock at `address`: the latest acquired.
+  /// Row of the held lock at `address`: the present strand's, where several hold it; else the latest
+  /// acquired.
   func heldLock(_ address: UInt64) -> Int? {
     let t = Ghost.Layout.held
+    var found: Int?
     var row = ghost.count(t) - 1
     while row >= 0 {
-      if ghost.field(t, row, 0) == address { return row }
+      if ghost.field(t, row, 0) == address {
+        if ghost.field(t, row, 1) == strand { return row }
+        if found == nil { found = row }
+      }
       row -= 1
     }
-    return nil
+    return found
   }
 
   private func lockCallReturned(to rip: UInt64) {
     let t = Ghost.Layout.calls
     guard let row = ghost.row(t, key: cpu.rsp), ghost.field(t, row, 1) == rip else { return }
+    let packed = ghost.field(t, row, 3)
+    let succeeded =
+      packed & 0xFF != CallKind.tryAcquire.rawValue
+      || isSuccess(scenario.locks[Int(packed >> 8 & 0xFF)])
+    endLockOperation(
+      row: row, rip: rip, hasLock: succeeded, returned: flagsReturned & CPU.Flag.if != 0)
+  }
+
+  /// The flags that an acquire which has just returned gives its caller.
+  private var flagsReturned: UInt64 {
+    guard let pointer = ghost.takeFlagsPointer(key: cpu.rsp) else { return cpu[CPU.Register.ax] }
+    return machine.peek(cpuIndex, linear: pointer, size: Int(slot)) ?? 0
+  }
+
+  /// Whether what a function that tries has returned means that it has the lock. An int, whose upper half
+  /// means nothing in 64-bit code.
+  private func isSuccess(_ d: LockDiscipline) -> Bool {
+    let value = cpu[CPU.Register.ax] & 0xFFFF_FFFF
+    guard let success = d.success else { return value != 0 }
+    return value == UInt64(bitPattern: success) & 0xFFFF_FFFF
+  }
+
+  /// An acquire or a release that is in flight ends.
+  /// - Parameters:
+  ///   - hasLock: whether an acquire has the lock now.
+  ///   - returned: IF of the flags that an acquire hands to its caller.
+  func endLockOperation(row: Int, rip: UInt64, hasLock: Bool, returned flags: Bool) {
+    let t = Ghost.Layout.calls
     let lock = ghost.field(t, row, 2)
     let packed = ghost.field(t, row, 3)
     ghost.remove(t, row: row)
@@ -624,10 +684,10 @@ extension World {
       happen(h)
       return
     }
-    if kind == .tryAcquire && cpu[CPU.Register.ax] & 0xFFFF_FFFF == 0 { return }
+    if !hasLock { return }
     let returned: Bool
     switch d.kind {
-    case .value: returned = cpu[CPU.Register.ax] & CPU.Flag.if != 0
+    case .value: returned = flags
     // What the first of the locks found is what the last release owes.
     case .count: returned = countedLocks(discipline).first?.savedInterrupts ?? before
     case .field, .plain, .sleeping: returned = before

@@ -60,6 +60,8 @@ struct Happening {
   var lowestSP: UInt64 = 0
   var access: PendingAccess?
   var ended: EndOfInterrupt?
+  /// A marker in the code says so.
+  var marked = false
   /// An acquire that may give up.
   var tries = false
   /// Highest address of the stretch of stack whose depth is judged.

@@ -80,7 +80,9 @@ final class Replayer {
       if let symbol = world.image.symbols.symbol(named: name) {
         for cpu in world.machine.cpus.indices {
           world.turn(to: cpu)
-          world.handlerLocks[world.handlerKey(symbol.address)] = symbol.address
+          let key = world.handlerKey(symbol.address)
+          world.handlerLocks[key] = symbol.address
+          world.handlerLocks[key ^ World.exclusiveMark] = symbol.address
         }
         world.turn(to: 0)
       }
@@ -132,6 +134,7 @@ final class Replayer {
             .diverged(step: steps, reason: "the scenario has no CPU \(step.cpu)"))
         }
         world.turn(to: step.cpu)
+        if let value = step.value { world.chosenValue = value }
         if let source = step.raise {
           guard world.scenario.sources.indices.contains(source) else {
             return .diverged(

@@ -33,6 +33,9 @@ extension World {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
     isAtEnd = false
+    isCutOff = false
+    looksOutside = false
+    if choice == Choice.nextValue { return takeNextValue() }
     if let next = Choice.cpu(choice) {
       turn(to: next)
       // What another CPU sent, or a source that was raised before, comes first.
@@ -49,8 +52,8 @@ extension World {
       return runToChoice(pass: false)
     }
     // Latched, to be taken later: the CPU stands where it stood.
-    let choices = available()
-    if choices != 0 { return settle(choices | 1) }
+    let choices = branches()
+    if choices != 0 { return settle(choices) }
     if !passHooks() { return .ended }
     return runToChoice(pass: true)
   }
@@ -90,12 +93,12 @@ extension World {
 
   /// The choices at the present boundary; 0 where nothing can happen but the present CPU going on.
   /// - Parameter alone: whether the present CPU can go on by itself.
-  private func branches(goesOn: Bool = true) -> UInt32 {
+  func branches(goesOn: Bool = true) -> UInt32 {
     if cpuCount == 1 {
-      let choices = available()
+      let choices = available() | offerNextValue()
       return choices == 0 ? 0 : goesOn ? choices | 1 : choices
     }
-    let choices = available() | goingOn(except: cpuIndex)
+    let choices = available() | goingOn(except: cpuIndex) | offerNextValue()
     if choices == 0 || !goesOn { return choices }
     return choices | 1 << UInt32(Choice.goOn(cpuIndex))
   }
@@ -123,13 +126,17 @@ extension World {
     return endsNow ? .ended : runToChoice(pass: false)
   }
 
-  private func runToChoice(pass initialPass: Bool) -> Outcome {
+  func runToChoice(pass initialPass: Bool) -> Outcome {
     var pass = initialPass
     let fuse = fuses
     let start = machine.instructions
     var spin = SpinDetector()
     while true {
       if isAtEnd { return settle(terminal: .exited) }
+      if isCutOff {
+        cutOffs += 1
+        return .ended
+      }
       let mayChoose = configure()
       let limit: Int
       if !fuse || (pass && conditions.hasInvariants) {
@@ -207,7 +214,13 @@ extension World {
         "\(World.deterministicLimit) instructions without a choice at \(image.symbols.describe(cpu.rip))"
       return .obstacle
     }
-    return spin.observe(key()) ? settle(terminal: .spinning) : nil
+    guard spin.observe(key()) else { return nil }
+    if marksInterest {
+      looksOutside = true
+      let choices = branches()
+      if choices != 0 { return settle(choices) }
+    }
+    return settle(terminal: .spinning)
   }
 
   var endsNow: Bool { violations.contains(where: \.endsPath) }
@@ -266,6 +279,7 @@ extension World {
     let late = raisesLate
     if cpuCount == 1 && late && !cpu.interruptsEnabled && !canBeSeen() && !hasNMI { return 0 }
     if ghost[Ghost.Layout.interruptsLeft] == 1 { return 0 }
+    if marksInterest && isOutsideInterest { return 0 }
     var mask: UInt32 = 0
     for (i, source) in scenario.sources.enumerated() where canFire(i, source) {
       if late && !isTakenAtOnce(source) && !expiresUnseen(source) && !canBeSeen() { continue }
@@ -397,7 +411,7 @@ extension World {
 
   // MARK: States
 
-  private func settle(_ choices: UInt32) -> Outcome {
+  func settle(_ choices: UInt32) -> Outcome {
     if conditions.hasFinal && isWorkDone { judgeFinal() }
     let low = machine.observation.lowestSP
     if cpu.cpl == 0 && cpu.interruptsEnabled && low < cpu.rsp {

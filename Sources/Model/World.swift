@@ -58,6 +58,15 @@ final class World {
   var conditions = Conditions()
   /// A function under `until` has been reached.
   var isAtEnd = false
+  /// A marker says that the execution is of no interest from here on.
+  var isCutOff = false
+  /// How many executions were left there.
+  var cutOffs = 0
+  /// What markers the image has.
+  private(set) var marksChoices = false
+  private(set) var marksInterest = false
+  /// Sources are raised outside windows of interest, too: nothing else can go on.
+  var looksOutside = false
 
   /// Whether there is a source that IF does not stop.
   let hasNMI: Bool
@@ -89,6 +98,16 @@ final class World {
   /// A lock together with the present CPU: a handler on another one does no harm here.
   func handlerKey(_ lock: UInt64) -> UInt64 { lock ^ UInt64(cpuIndex) << 56 }
 
+  /// In a key of `handlerLocks`: taken by a handler for itself alone, not shared.
+  static let exclusiveMark: UInt64 = 1 << 55
+
+  func isShared(_ discipline: Int) -> Bool { scenario.locks[discipline].isShared == true }
+
+  /// The key of what a handler must take to wait for a lock that is held.
+  func conflictKey(_ lock: UInt64, _ discipline: Int) -> UInt64 {
+    handlerKey(lock) ^ (isShared(discipline) ? World.exclusiveMark : 0)
+  }
+
   /// Whether what a whole search decides says that a violation counts.
   func isConfirmed(_ v: Violation) -> Bool {
     if let lock = v.onlyIfHandlerTakes, handlerLocks[lock] == nil { return false }
@@ -109,7 +128,11 @@ final class World {
   var cpu: CPU { machine.cpus[cpuIndex] }
 
   init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
-    let scenario = Harness.withLines(scenario)
+    var scenario = Harness.withLines(scenario)
+    // Locks that markers tell of have disciplines of their own, behind the scenario's.
+    if image.markers.values.contains(where: \.isLockOperation) {
+      scenario.locks += World.markedDisciplines
+    }
     self.scenario = scenario
     harness = scenario.calls == nil ? nil : try Harness(scenario: scenario, image: image)
     let image = harness?.image ?? image
@@ -195,9 +218,13 @@ final class World {
         hook(try address(of: f, for: "try-acquire")) { $0.tryAcquire = i }
       }
       for f in lock.release { hook(try address(of: f, for: "release")) { $0.release = i } }
+      if case .symbol(let name) = lock.lockPlace { _ = try address(of: name, for: "lock") }
       for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
     }
     for f in scenario.until ?? [] { hook(try address(of: f, for: "until")) { $0.isEnd = true } }
+    for (address, marker) in image.markers { hook(address) { $0.marker = marker } }
+    marksChoices = image.markers.values.contains(.choose)
+    marksInterest = image.markers.values.contains(.interestBegins)
     for f in scenario.ends { hook(try address(of: f, for: "ends")) { $0.ends = true } }
     for f in scenario.assertions {
       hook(try address(of: f, for: "assertions")) { $0.isAssertion = true }
@@ -467,4 +494,5 @@ struct HookSite {
   var switches = false
   /// All work is done here.
   var isEnd = false
+  var marker: Marker?
 }

@@ -104,11 +104,9 @@ extension ScenarioReader {
 
   mutating func readStubs(_ node: JobNode) throws {
     result.symbols["stubs"] = []
-    result.stubPlaces = [:]
     result.scenario.stubs = try node.entries().map { key, value in
       let name = try key.text()
       result.symbols["stubs", default: []].append(.init(symbol: name, place: key.node.place))
-      result.stubPlaces[name] = key.node.place
       return Stub(symbol: name, action: try stubAction(value))
     }
   }
@@ -136,6 +134,7 @@ extension ScenarioReader {
 
   mutating func expressions(_ node: JobNode, for key: String) throws -> [String] {
     result.symbols[key] = []
+    result.expressions[key] = []
     return try node.items().map { try expression($0, for: key) }
   }
 
@@ -143,7 +142,9 @@ extension ScenarioReader {
     let text = node.wholeNumber.map { String($0) }
     let written = try text ?? node.text()
     do {
-      for symbol in try Expression(written).symbols {
+      let expression = try Expression(written)
+      result.expressions[key, default: []].append((expression, node.node.place))
+      for symbol in expression.symbols {
         result.symbols[key, default: []].append(.init(symbol: symbol, place: node.node.place))
       }
     } catch let problem as Expression.Problem {
@@ -154,6 +155,7 @@ extension ScenarioReader {
 
   mutating func readObserved(_ node: JobNode) throws {
     result.symbols["observe"] = []
+    result.expressions["observe"] = []
     let observed: [Observed] =
       node.isMapping
       ? try node.entries().map { key, value in

@@ -54,8 +54,8 @@ struct JobScenario {
   var place: JobError.Place?
   /// Symbols that the image must have, by the scenario's key that names them.
   var symbols: [String: [SymbolUse]] = [:]
-  /// Where each stub is named.
-  var stubPlaces: [String: JobError.Place?] = [:]
+  /// Expressions with where they are.
+  var expressions: [String: [(expression: Model.Expression, place: JobError.Place?)]] = [:]
   /// What a report says besides the search's own notes.
   var notes: [String] = []
   /// The job is in the program, not in a file.

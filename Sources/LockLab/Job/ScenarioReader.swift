@@ -135,40 +135,6 @@ struct ScenarioReader {
     return try node.hexBytes()
   }
 
-  private mutating func readLocks(_ node: JobNode) throws {
-    result.symbols["locks"] = []
-    result.scenario.locks = []
-    let known = [
-      "kind", "acquire", "release", "try-acquire", "lock-argument", "flags-argument", "handed-over",
-    ]
-    for item in try node.list() {
-      let fields = try item.fields(known, of: "a lock")
-      func names(_ key: String) throws -> [JobNode] { try fields[key]?.items() ?? [] }
-      var lock = LockDiscipline(
-        acquire: try names("acquire").map { try use($0, for: "locks") },
-        release: try names("release").map { try use($0, for: "locks") })
-      guard !lock.acquire.isEmpty, !lock.release.isEmpty else {
-        throw item.error("a lock needs the functions that `acquire` and `release` it")
-      }
-      lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
-      lock.handedOver = try names("handed-over").map { try use($0, for: "locks") }
-      if let kind = fields["kind"] {
-        let names = LockDiscipline.Kind.allCases.map(\.rawValue)
-        lock.kind = LockDiscipline.Kind(rawValue: try kind.choice(names, what: "kind of lock"))!
-      }
-      if let argument = fields["lock-argument"] { lock.lockArgument = try argument.number(1...16) }
-      if let argument = fields["flags-argument"] {
-        guard lock.kind == .value else {
-          throw argument.error("only a lock of kind 'value' hands its flags to release")
-        }
-        lock.flagsArgument = try argument.number(1...16)
-      } else if lock.kind != .value {
-        lock.flagsArgument = nil
-      }
-      result.scenario.locks.append(lock)
-    }
-  }
-
   private mutating func readEntry(_ node: JobNode) throws {
     let fields = try node.fields(["complete", "exit"], of: "entry")
     var entry = result.scenario.entry ?? EntryPath(complete: [], exit: [])

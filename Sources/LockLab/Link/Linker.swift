@@ -56,7 +56,10 @@ struct Linker {
   private var script: String {
     let functions = request.stubs.filter { $0.value == Stub.size }.keys.sorted()
     let variables = request.stubs.filter { $0.value != Stub.size }.sorted { $0.key < $1.key }
-    let room = functions.map { "    PROVIDE(\"\($0)\" = .); . += \(Stub.size);" }
+    // UD2: a scenario that stubs it writes something else there.
+    let room = functions.map {
+      "    PROVIDE(\"\($0)\" = .); SHORT(0x0b0f); . += \(Stub.size - 2);"
+    }
     let data = variables.map {
       "    . = ALIGN(16); PROVIDE(\"\($0.key)\" = .); . += \($0.value);"
     }

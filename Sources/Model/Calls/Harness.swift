@@ -203,18 +203,24 @@ struct Harness {
       let (end, overflows) = segment.physical.addingReportingOverflow(segment.memorySize)
       if !overflows, end <= ram { next = max(next, end) }
     }
+    // Those that are elsewhere keep their distances: two of them can share a page.
+    let high = elf.segments.indices.filter { index in
+      let (end, overflows) = elf.segments[index].physical.addingReportingOverflow(
+        elf.segments[index].memorySize)
+      return overflows || end > ram
+    }
+    let first = high.map { elf.segments[$0].virtual & ~0xFFF }.min() ?? 0
+    let start = (next + 0xFFF) & ~0xFFF
     var moved = elf
-    for (index, segment) in elf.segments.enumerated() {
-      let (end, overflows) = segment.physical.addingReportingOverflow(segment.memorySize)
-      if !overflows, end <= ram { continue }
-      // Page offsets stay as they are.
-      let start = (next + 0xFFF) & ~0xFFF | segment.virtual & 0xFFF
-      next = start + segment.memorySize
-      guard next <= ram else {
+    for index in high {
+      let segment = elf.segments[index]
+      let distance = segment.virtual - first
+      guard distance <= ram, start + distance + segment.memorySize <= ram else {
         throw ScenarioError(
-          "scenario `\(scenario)`: the image needs \(next) bytes of memory; raise `memory:`")
+          "scenario `\(scenario)`: the image's segments do not fit into \(ram >> 20) MB of memory; raise `memory:`"
+        )
       }
-      moved = moved.moving(segment: index, to: start)
+      moved = moved.moving(segment: index, to: start + distance)
     }
     return moved
   }

@@ -31,6 +31,18 @@ struct Conditions {
   }
 }
 
+extension Expression {
+  /// What is wrong with the expression on an image, in words; nil: it has a value there.
+  public func problem(on image: PreparedImage, cpus: Int) -> String? {
+    do {
+      _ = try Condition(self, image: image, cpus: cpus)
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+}
+
 /// Values of what a scenario observes where all work is done.
 public struct ObservedOutcome: Sendable, Equatable {
   /// In the order of the scenario's `observe`.
@@ -128,7 +140,8 @@ extension World {
       report(
         Violation(
           AssertionFailed.name, sites: [site], endsPath: true, details: details,
-          tags: [condition.text]))
+          // Which CPU was the last to be done makes no other defect of it.
+          identitySites: details.isEmpty ? .max : 0, tags: [condition.text]))
     }
   }
 }

@@ -10,12 +10,19 @@ final class IRQUnsafeLock: Rule {
     let inHandler = world.depth > 0
     if h.kind == .acquiring {
       let key = world.handlerKey(h.lock)
-      // The lowest address, not the first: the order of the search must not show.
-      if inHandler { world.handlerLocks[key] = min(h.rip, world.handlerLocks[key] ?? .max) }
+      if inHandler {
+        // The lowest address, not the first: the order of the search must not show.
+        world.handlerLocks[key] = min(h.rip, world.handlerLocks[key] ?? .max)
+        if !world.isShared(h.discipline) {
+          let exclusive = key ^ World.exclusiveMark
+          world.handlerLocks[exclusive] = min(h.rip, world.handlerLocks[exclusive] ?? .max)
+        }
+      }
     } else if !inHandler && world.cpu.interruptsEnabled {
       world.report(
         Violation(
-          Self.name, sites: [h.rip], locks: [h.lock], onlyIfHandlerTakes: world.handlerKey(h.lock)))
+          Self.name, sites: [h.rip], locks: [h.lock],
+          onlyIfHandlerTakes: world.conflictKey(h.lock, h.discipline)))
     }
   }
 
