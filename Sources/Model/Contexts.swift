@@ -130,7 +130,9 @@ extension World {
     let entry = cpu.linearIP
     if let known = victimUses[vector], known.entry == entry { return }
     // Read once, whatever becomes of the step: not something that this step depends on.
-    let use = memory.withoutRecording { machine.victimUse(cpuIndex, entry: entry) }
+    let use = memory.withoutRecording {
+      machine.victimUse(cpuIndex, entry: entry, endsFunction: image.symbols.endsFunction)
+    }
     victimUses[vector] = (entry, use)
     if use.usesRegisters { victimSeen = true }
   }
