@@ -15,6 +15,8 @@ public final class Explorer {
   var graph = StateGraph()
   var occurrences: [Violation: [Occurrence]] = [:]
   var obstacles: [String: Int] = [:]
+  /// Values of what is observed where all work is done, each with the first such state.
+  var outcomes: [[Int64]: Int] = [:]
   var contextIndex: [UInt64] = []
   var notes: [String] = []
   var pass = 1
@@ -279,6 +281,7 @@ public final class Explorer {
     graph = StateGraph()
     occurrences.removeAll()
     obstacles.removeAll()
+    outcomes.removeAll()
     current.deallocate()
     next.deallocate()
     inPlace = nil
@@ -401,6 +404,7 @@ public final class Explorer {
       let (id, isNew) = table.insert(key)
       if isNew {
         observeState?(world.machine)
+        noteOutcome(id)
         var flags = stateInfo()
         switch terminal {
         case .halted: flags |= StateGraph.Info.halted
@@ -418,6 +422,7 @@ public final class Explorer {
     let (id, isNew) = table.insert(world.key(cpus: cpuKey))
     if isNew {
       observeState?(world.machine)
+      noteOutcome(id)
       graph.add(stateInfo())
       if Choice.isInjection(choice) {
         save(id, choices: choices, in: &next)
@@ -484,7 +489,7 @@ public final class Explorer {
       // Nobody waits for a CPU that was not started.
       let isAbsent = activity == CPU.Activity.waitForSIPI
       let halted = activity == CPU.Activity.halted
-      if isAbsent || cpu.cpl == 3 || (halted && cpu.interruptsEnabled) {
+      if isAbsent || cpu.cpl == 3 || (halted && cpu.interruptsEnabled && world.hasReturned(index)) {
         flags |= StateGraph.Info.userOrIdle(index)
       }
       if isAbsent || cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn(index) }

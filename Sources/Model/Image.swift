@@ -14,6 +14,14 @@ public final class PreparedImage {
     elf = try ELFImage(bytes)
   }
 
+  /// The same image, placed and named otherwise.
+  init(_ original: PreparedImage, elf: ELFImage, symbols: Symbolizer) {
+    name = original.name
+    bytes = original.bytes
+    self.elf = elf
+    self.symbols = symbols
+  }
+
   /// `i386` or `x86-64`.
   public var arch: String { elf.is64Bit ? "x86-64" : "i386" }
 }
