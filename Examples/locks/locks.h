@@ -18,9 +18,10 @@ static inline void pause(void) { __asm__ volatile("pause"); }
 struct tas { u32 taken; };
 flags tas_acquire(struct tas *);
 void tas_release(struct tas *, flags);
-/* 1: acquired, 0: somebody else has it. Leaves the interrupt flag alone. */
+/* The same for who has interrupts off anyway. `tas_try`: 1: acquired, 0: somebody else has it. */
+void tas_acquire_plain(struct tas *);
 int tas_try(struct tas *);
-void tas_release_tried(struct tas *);
+void tas_release_plain(struct tas *);
 
 /* First come, first served. */
 struct ticket { u32 next, serving; };

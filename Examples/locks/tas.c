@@ -11,6 +11,10 @@ void tas_release(struct tas *lock, flags f) {
   interrupts_as(f);
 }
 
+void tas_acquire_plain(struct tas *lock) {
+  while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE)) pause();
+}
+
 int tas_try(struct tas *lock) { return !__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE); }
 
-void tas_release_tried(struct tas *lock) { __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE); }
+void tas_release_plain(struct tas *lock) { __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE); }

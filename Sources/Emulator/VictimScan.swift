@@ -141,6 +141,8 @@ private struct VictimScan {
     untouched &= ~written()
     // What PUSHA saved is back.
     if m == ZYDIS_MNEMONIC_POPAD { untouched = everything }
+    // What compilers put where nothing comes to, behind a call that does not return.
+    if m == ZYDIS_MNEMONIC_UD2 { return }
     switch instruction.meta.category {
     case ZYDIS_CATEGORY_RET: return
     case ZYDIS_CATEGORY_UNCOND_BR:

@@ -136,7 +136,7 @@ struct ScenarioReader {
       var lock = LockDiscipline(
         acquire: try names("acquire").map { try use($0, for: "locks") },
         release: try names("release").map { try use($0, for: "locks") })
-      guard !lock.acquire.isEmpty, !lock.release.isEmpty else {
+      guard !lock.acquire.isEmpty || fields["try-acquire"] != nil, !lock.release.isEmpty else {
         throw item.error("a lock needs the functions that `acquire` and `release` it")
       }
       lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
