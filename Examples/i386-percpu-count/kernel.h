@@ -8,11 +8,9 @@ typedef unsigned int u32;
    the last release, if they were on before the first acquire. */
 struct lock {
   volatile u32 taken;
-  struct cpu *holder;
 };
 void acquire(struct lock *);
 void release(struct lock *);
-int holding(struct lock *);
 void push_off(void);
 void pop_off(void);
 

@@ -43,6 +43,8 @@ void load_tables(int cpu) {
   __asm__ volatile("lgdt %0; lidt %1" : : "m"(to_gdt), "m"(to_idt));
   __asm__ volatile("ljmp %0, $1f; 1: movw %w1, %%ds; movw %w1, %%es; movw %w1, %%ss"
                    : : "i"(KERNEL_CODE), "r"(KERNEL_DATA));
+  /* Not used; but what the boot loader has left there, the way to a user would clear under somebody's feet. */
+  __asm__ volatile("movw %w0, %%fs; movw %w0, %%gs" : : "r"(0));
   __asm__ volatile("ltr %w0" : : "r"(FIRST_TSS + 8 * cpu));
 }
 

@@ -54,7 +54,9 @@ void scheduler(void) {
       task->state = RUNNING;
       cpu->task = task;
       cpu->tss.esp0 = (u32)task->stack;
+      int was_on = cpu->was_on;
       switch_context(&cpu->scheduler, task->context);
+      cpu->was_on = was_on;
       cpu->task = 0;
     }
     release(&task_lock);
@@ -66,7 +68,7 @@ void scheduler(void) {
    goes on. */
 static void sched(void) {
   struct cpu *cpu = this_cpu();
-  if (!holding(&task_lock) || cpu->count != 1 || interrupts_are_on()) panic("sched");
+  if (!task_lock.taken || cpu->count != 1 || interrupts_are_on()) panic("sched");
   int was_on = cpu->was_on;
   switch_context(&cpu->task->context, cpu->scheduler);
   this_cpu()->was_on = was_on;

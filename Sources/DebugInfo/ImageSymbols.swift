@@ -81,6 +81,8 @@ public final class ImageSymbols: Symbolizer {
     table.symbol(containing: address)
   }
 
+  public func endsFunction(_ address: UInt64) -> Bool { table.functionEnds.contains(address) }
+
   public func location(of address: UInt64) -> (location: SourceLocation, inlined: [String])? {
     lines.location(of: address)
   }

@@ -16,8 +16,12 @@ extension Machine {
   /// A register that is pushed is saved; one that is otherwise read before it was written tells the
   /// handler what it interrupted. A called function is looked at too. After a call, and where a target
   /// is not known, less is found out: compiled code reads no register that it did not write.
-  public func victimUse(_ cpu: Int, entry: UInt64) -> VictimUse {
-    var scan = VictimScan(machine: self, cpu: cpu)
+  /// - Parameter endsFunction: whether a function ends before an address. A call that is a function's
+  ///   last instruction does not return, and what stands behind it is not the handler's.
+  public func victimUse(
+    _ cpu: Int, entry: UInt64, endsFunction: @escaping (UInt64) -> Bool = { _ in false }
+  ) -> VictimUse {
+    var scan = VictimScan(machine: self, cpu: cpu, endsFunction: endsFunction)
     scan.run(entry)
     return scan.use
   }
@@ -26,6 +30,7 @@ extension Machine {
 private struct VictimScan {
   let machine: Machine
   let cpu: Int
+  let endsFunction: (UInt64) -> Bool
   var use = VictimUse()
   /// Where the walk was, with the union of what was untouched there.
   private var seen: [UInt64: UInt64] = [:]
@@ -50,9 +55,10 @@ private struct VictimScan {
   private let is64Bit: Bool
   private static let instructionLimit = 4000
 
-  init(machine: Machine, cpu: Int) {
+  init(machine: Machine, cpu: Int, endsFunction: @escaping (UInt64) -> Bool) {
     self.machine = machine
     self.cpu = cpu
+    self.endsFunction = endsFunction
     is64Bit = machine.cpus[cpu].is64Bit
     let flags = UInt64(VictimScan.arithmetic) << VictimScan.flagShift
     everything =
@@ -135,6 +141,8 @@ private struct VictimScan {
     untouched &= ~written()
     // What PUSHA saved is back.
     if m == ZYDIS_MNEMONIC_POPAD { untouched = everything }
+    // What compilers put where nothing comes to, behind a call that does not return.
+    if m == ZYDIS_MNEMONIC_UD2 { return }
     switch instruction.meta.category {
     case ZYDIS_CATEGORY_RET: return
     case ZYDIS_CATEGORY_UNCOND_BR:
@@ -144,7 +152,7 @@ private struct VictimScan {
       visit(next, untouched, slots)
     case ZYDIS_CATEGORY_CALL:
       if let target = target(next) { visit(target, untouched, -1) }
-      visit(next, untouched & ~volatiles, slots)
+      if !endsFunction(next) { visit(next, untouched & ~volatiles, slots) }
     default:
       visit(next, untouched, slots)
     }

@@ -134,7 +134,9 @@ extension World {
     let entry = cpu.linearIP
     if victimUses[vector]?.entries.contains(entry) == true { return }
     // Read once, whatever becomes of the step: not something that this step depends on.
-    let use = memory.withoutRecording { machine.victimUse(cpuIndex, entry: entry) }
+    let use = memory.withoutRecording {
+      machine.victimUse(cpuIndex, entry: entry, endsFunction: image.symbols.endsFunction)
+    }
     let (known, isMore) = registry.enter(entry, use, of: vector)
     victimUses[vector] = known
     // Another handler for the same vector: what the first one was judged by was not all.

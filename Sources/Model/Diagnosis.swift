@@ -5,6 +5,7 @@ struct Diagnosis {
   let world: World
   let failure: Progress.Failure
   let writers: [UInt64: Trace.Writer]
+  let earlierWriters: [UInt64: Trace.Writer]
   let enabledAt: [Trace.Level: UInt64]
 
   struct Result {
@@ -52,9 +53,7 @@ struct Diagnosis {
     // The writer that matters is somebody else who is still there, which an interrupt that returned
     // is not; of several, one who wrote what is a known lock.
     let known = Set(heldLocks().map(\.address))
-    let candidates = reads.addresses.compactMap { a in
-      writers[a.physical & ~3].map { (a, $0) }
-    }.filter { $0.1.strand != strand || $0.1.depth < depth }
+    let candidates = othersThatWrote(reads.addresses, strand: strand, depth: depth)
     guard
       let (access, writer) = candidates.first(where: { known.contains($0.0.linear) })
         ?? candidates.first(where: { isStackless($0.0) }) ?? candidates.first
@@ -98,6 +97,19 @@ struct Diagnosis {
     return Result(
       identity: identity("deadlock-on-preemption", [lock], [takenAt, wait]), title: title,
       waiters: ["\(names.site(wait)) waits for \(world.lockName(lock))"])
+  }
+
+  /// Who else wrote what is awaited. Who waits may have written there as well, after the holder: the waiter's
+  /// mark in a lock of one word.
+  func othersThatWrote(
+    _ awaited: [Access], strand: UInt64, depth: Int
+  ) -> [(Access, Trace.Writer)] {
+    for kept in [writers, earlierWriters] {
+      let others = awaited.compactMap { a in kept[a.physical & ~3].map { (a, $0) } }
+        .filter { $0.1.strand != strand || $0.1.depth < depth }
+      if !others.isEmpty { return others }
+    }
+    return []
   }
 
   /// The strand that an entry on a stack of its own interrupted.
