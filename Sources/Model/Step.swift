@@ -137,8 +137,13 @@ extension World {
         limit = World.spinChunk
       }
       machine.observation.stopSize = 0
-      let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
+      var stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
+      // The last instruction of a run may be the one that halts: no state comes before what the rules
+      // say of it.
+      if stop == .limit && machine.isHalted(cpu: cpuIndex) && !machine.isAboutToDeliver(cpuIndex) {
+        stop = .halted
+      }
       if !takeNotes() { return .ended }
       switch stop {
       case .visible:
