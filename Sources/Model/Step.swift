@@ -150,8 +150,13 @@ extension World {
       }
       machine.observation.stopSize = 0
       let from = cpu.rip
-      let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
+      var stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
+      // The last instruction of a run may be the one that halts: no state comes before what the rules
+      // say of it.
+      if stop == .limit && machine.isHalted(cpu: cpuIndex) && !machine.isAboutToDeliver(cpuIndex) {
+        stop = .halted
+      }
       if !takeNotes() { return .ended }
       if conditions.hasInvariants {
         judgeInvariants(at: stop == .event ? machine.event.rip : from)

@@ -19,10 +19,10 @@ import Testing
     return f
   }
 
-  @Test(arguments: WildKernel.Feature.allCases)
-  func fingerprintsAndUndoAgreeWithTheContents(_ feature: WildKernel.Feature) throws {
+  @Test(arguments: SmallKernel.Feature.allCases)
+  func fingerprintsAndUndoAgreeWithTheContents(_ feature: SmallKernel.Feature) throws {
     for seed in 1...UInt64(20) {
-      let kernel = WildKernel(seed: seed, features: [feature])
+      let kernel = SmallKernel(seed: seed, features: [feature])
       let world = try World(
         scenario: kernel.scenario, image: kernel.kernel.prepared,
         reductions: seed % 2 == 0 ? [] : Set(Reduction.allCases))
