@@ -54,6 +54,7 @@ let package = Package(
       ],
       resources: [
         .embedInCode("Resources/reference.yml"), .embedInCode("Resources/reference-x86-64.yml"),
+        .embedInCode("Resources/reference-smp.yml"),
       ],
       swiftSettings: ours),
     // Not among the products: `make bench` builds and runs it.

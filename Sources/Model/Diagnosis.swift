@@ -178,7 +178,7 @@ struct Diagnosis {
   // MARK: Asleep
 
   private func asleep(_ mask: UInt16) -> Result {
-    let waiting = world.activations().filter { $0.fromCPL == 3 }
+    let waiting = world.activations().filter { $0.fromCPL == 3 && !$0.hasEnded }
     let sleepers = waiting.map { (activation: $0, place: sleepingPlace($0)) }
     let stuck = mask.nonzeroBitCount
     let rule = stuck >= 2 && stuck >= waiting.count ? "deadlock" : "lost-wakeup"
