@@ -23,6 +23,6 @@ func fallAsleep() {
   spinRelease(lock, flags)
 }
 
-func kernel_stack_top(of task: Int) -> UInt {
+func kernelStackTop(of task: Int) -> UInt {
   task < mostTasks ? kernel_stack_top(task) : idle_stack_top(task - mostTasks)
 }

@@ -19,7 +19,7 @@ func schedule() {
   tasks[next].state = .running
   if next != previous {
     cpu.pointee.current = next
-    kernel_stack_select(kernel_stack_top(of: next))
+    kernel_stack_select(kernelStackTop(of: next))
     let stack = tasks[next].savedStack
     tasks[next].savedStack = 0
     context_switch(&tasks[previous].savedStack, stack)
