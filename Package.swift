@@ -54,6 +54,7 @@ let package = Package(
       ],
       resources: [
         .embedInCode("Resources/reference.yml"), .embedInCode("Resources/reference-x86-64.yml"),
+        .embedInCode("Resources/reference-smp.yml"),
         .embedInCode("Resources/locklab.schema.json"),
         .embedInCode("Resources/Markers/locklab.h"), .embedInCode("Resources/Markers/locklab.rs"),
         .embedInCode("Resources/Markers/locklab.inc"), .embedInCode("Resources/Markers/locklab.S"),

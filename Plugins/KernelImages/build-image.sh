@@ -74,11 +74,14 @@ chosen() {
   echo "$1"
 }
 
+swift_flags=
 includes="-I $core/$machine/include -I $core/Headers"
 if [ "$which" = smp ]; then
   includes="$includes -I $common/$machine/include -I $common/Headers"
   # The same module's name, with other headers.
   modules=$modules-smp
+  # Works that differ in little more than their lock are to keep their names.
+  swift_flags="-Xllvm -swiftmergefunc-threshold=0"
 fi
 # A header of its own makes another module of the same name.
 [ -z "$variant" ] || [ ! -f "$core/Variants/$variant/$machine/machine.h" ] || modules=$work/modules
@@ -114,7 +117,7 @@ done
   -warnings-as-errors -Wwarning EmbeddedRestrictions \
   -file-prefix-map "$PWD=." -file-prefix-map "$(dirname "$tools")=toolchain" \
   -file-compilation-dir . -Xfrontend -no-clang-module-breadcrumbs \
-  -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
+  $swift_flags -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
   $includes -Xcc -fno-pic -Xcc -ffreestanding \
   -Xcc -mno-sse -Xcc -mno-mmx $red_zone \
   -module-cache-path "$modules" \

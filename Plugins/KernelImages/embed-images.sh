@@ -14,8 +14,6 @@ script=$package/Plugins/KernelImages/build-image.sh
 MODULE_CACHE=$(dirname "$folder")/modules
 export MODULE_CACHE
 
-# A folder that is gone would leave its image behind.
-rm -rf "$folder"
 mkdir -p "$folder"
 
 # ARCH VARIANT OUTPUT CORE for each image. A variant with a folder for one machine is built for that one
@@ -40,10 +38,49 @@ list() {
   done
 }
 
+# What an image is made of: an image whose sum is as it was is not built again.
+sum() {
+  (
+    cd "$package/Sources/KernelCore"
+    machine=$(echo "$1" | tr - _)
+    others=
+    [ "$4" = core ] || others="SMP/Kernel SMP/Headers SMP/User SMP/$machine SMP/shared"
+    variant=Variants/$2
+    [ "$4" = core ] || variant=SMP/$variant
+    [ -n "$2" ] && [ -d "$variant" ] || variant=
+    {
+      "${SWIFTC:-swiftc}" --version 2>/dev/null
+      find Portable Kernel Headers User "$machine" $others $variant -type f | LC_ALL=C sort |
+        xargs sha256sum
+      cat "$script"
+    } | sha256sum
+  )
+}
+
+# The lines of the list whose image is not there, or not of these files.
+changed() {
+  list | tr -d "'" | while read -r arch variant output core; do
+    [ -n "$core" ] || { core=$output output=$variant variant=; }
+    new=$(sum "$arch" "$variant" "$output" "$core")
+    [ -f "$output" ] && [ "$new" = "$(cat "$sums/$(basename "$output")" 2>/dev/null)" ] && continue
+    rm -f "$output"
+    echo "$new" > "$sums/$(basename "$output")"
+    echo "$arch '$variant' $output $core"
+  done
+}
+
+sums=$folder.sums
+mkdir -p "$sums"
+# A variant that is gone would leave its image behind.
+for image in "$folder"/*; do
+  list | grep -q " $image " || rm -rf "$image"
+done
+
 # Of each core one image first: it compiles the modules that all share.
+changed > "$folder.list"
 build='"$0" "$1" "$4" "$2" "$3" "$5"'
-list | grep "''" | xargs -L 1 sh -c "$build" "$script" "$package"
-list | grep -v "''" | xargs -L 1 -P "$(nproc)" sh -c "$build" "$script" "$package"
+grep "''" "$folder.list" | xargs -r -L 1 sh -c "$build" "$script" "$package"
+grep -v "''" "$folder.list" | xargs -r -L 1 -P "$(nproc)" sh -c "$build" "$script" "$package"
 
 {
   echo "// Made by Plugins/KernelImages from Sources/KernelCore."

@@ -106,6 +106,8 @@ private struct VictimScan {
     var slots = slots
     let m = instruction.mnemonic
     switch m {
+    // Where compilers trap: nothing goes on behind it (Intel SDM Vol. 2B, UD).
+    case ZYDIS_MNEMONIC_UD0, ZYDIS_MNEMONIC_UD1, ZYDIS_MNEMONIC_UD2: return
     case ZYDIS_MNEMONIC_PUSH:
       if let n = register(operands[0]) {
         if slots >= 0 && slots < 64 && untouched & VictimScan.part(n, 7) != 0 {

@@ -474,13 +474,19 @@ extension World {
     }
     if slot == 8 {
       f.replace(0, by: cpu.base(CPU.Segment.fs), at: 48)
-      f.replace(0, by: cpu.base(CPU.Segment.gs), at: 49)
-      f.replace(0, by: cpu[CPU.Word.kernelGSBase], at: 50)
+      f.replace(0, by: withoutCPU(cpu.base(CPU.Segment.gs)), at: 49)
+      f.replace(0, by: withoutCPU(cpu[CPU.Word.kernelGSBase]), at: 50)
     }
     f.replace(0, by: rip, at: 64)
     f.replace(0, by: sp, at: 65)
     f.replace(0, by: flags & ~CPU.Flag.rf, at: 66)
     return f.low
+  }
+
+  /// A base of GS as a task may find it again: one that leads to the CPU's own data goes with the CPU, and
+  /// a task that was preempted may go on on another one.
+  private func withoutCPU(_ base: UInt64) -> UInt64 {
+    base == ghost[Ghost.Layout.kernelGS + cpuIndex] ? 1 : base
   }
 
   /// Whether an entry in flight has its frame at an address.
@@ -516,17 +522,30 @@ extension World {
       updateInnermostActivation { $0.leaving = true }
       happen(Happening(.exitBegins, rip: rip))
     }
-    if site.switches { happen(Happening(.switching, rip: rip)) }
+    if site.switches {
+      happen(Happening(.switching, rip: rip))
+      let s = strand
+      forgetActivations { $0.strand == s && $0.hasEnded }
+    }
     if site.isAssertion { happen(Happening(.assertion, rip: rip)) }
     if site.isPanic { happen(Happening(.panic, rip: rip)) }
     if let marker = site.marker { passMarker(marker, rip: rip) }
-    if site.ends {
-      let s = strand
-      forgetActivations { $0.strand == s }
-    }
+    if site.ends { endContext() }
     if site.isEnd { isAtEnd = true }
     if conditions.hasInvariants { judgeInvariants(at: rip) }
     return !endsNow
+  }
+
+  /// The present strand owes no return any more. What an interrupt owes its controller, it still does,
+  /// up to the switch to another task.
+  private func endContext() {
+    let s = strand
+    let mayOwe = !scenario.switches.isEmpty
+    forgetActivations { $0.strand == s && !(mayOwe && $0.kind == .interrupt) }
+    let t = Ghost.Layout.activations
+    for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == s {
+      ghost.setField(t, row, 1, ghost.field(t, row, 1) | Activation.endedBit)
+    }
   }
 
   enum CallKind: UInt64 {

@@ -37,6 +37,9 @@ struct Diagnosis {
   func running() -> Result {
     let rip = world.cpu.rip
     if world.cpu.cpl == 3 {
+      // A program may run for ever; what is stuck then is a task in the kernel, elsewhere.
+      let waiting = contextsInKernel()
+      if world.cpu.interruptsEnabled && waiting > 0 { return asleep(1 << min(waiting, 8) - 1) }
       return Result(
         identity: identity("interrupts-lost", [], [rip]),
         title: "user code runs with IF=0 for ever, at \(names.site(rip))")
@@ -195,8 +198,14 @@ struct Diagnosis {
 
   // MARK: Asleep
 
+  private func contextsInKernel() -> Int {
+    world.activations().count {
+      $0.fromCPL == 3 && !$0.hasEnded && $0.strand & World.userStrandBit == 0
+    }
+  }
+
   private func asleep(_ mask: UInt16) -> Result {
-    let waiting = world.activations().filter { $0.fromCPL == 3 }
+    let waiting = world.activations().filter { $0.fromCPL == 3 && !$0.hasEnded }
     let sleepers = waiting.map { (activation: $0, place: sleepingPlace($0)) }
     let stuck = mask.nonzeroBitCount
     let rule = stuck >= 2 && stuck >= waiting.count ? "deadlock" : "lost-wakeup"

@@ -152,6 +152,8 @@ struct Activation {
   var incomplete: Bool
   /// The way out has begun.
   var leaving: Bool
+  /// The interrupted context has come to its end inside this entry's handler: nobody returns.
+  var hasEnded = false
   /// Strand on whose stack the frame lies.
   var strand: UInt64
   /// Stack pointer of the interrupted code.
@@ -177,10 +179,14 @@ struct Activation {
       || kind == Event.Kind.machineCheck.rawValue
   }
 
+  /// `hasEnded` in a record's second word.
+  static let endedBit: UInt64 = 1 << 34
+
   var record: [UInt64] {
     var packed = UInt64(vector) | UInt64(kind.rawValue) << 16 | UInt64(fromCPL) << 24
     if incomplete { packed |= 1 << 32 }
     if leaving { packed |= 1 << 33 }
+    if hasEnded { packed |= Activation.endedBit }
     return [frame, packed, strand, interruptedSP, registers, interruptedIP]
   }
 
@@ -193,6 +199,7 @@ struct Activation {
     fromCPL = Int(packed >> 24 & 3)
     incomplete = packed >> 32 & 1 != 0
     leaving = packed >> 33 & 1 != 0
+    hasEnded = packed & Activation.endedBit != 0
     strand = ghost.field(t, row, 2)
     interruptedSP = ghost.field(t, row, 3)
     registers = ghost.field(t, row, 4)

@@ -419,7 +419,7 @@ final class SearchWorker: @unchecked Sendable {
     let t = Ghost.Layout.activations
     for row in 0..<world.ghost.count(t) {
       let packed = world.ghost.field(t, row, 1)
-      guard packed >> 24 & 3 == 3 else { continue }
+      guard packed >> 24 & 3 == 3, packed & Activation.endedBit == 0 else { continue }
       // SYSCALL before, or SYSRET after, the kernel's own stack: on the way.
       if world.ghost.field(t, row, 2) & World.userStrandBit != 0 { continue }
       let top = world.ghost.field(t, row, 0) + 5 * world.slot

@@ -70,12 +70,13 @@ struct JobScenario {
 }
 
 extension Job {
-  /// The job of the reference kernel core, which the program carries: a file for each machine, with
-  /// defaults of its own.
+  /// The job of the reference kernel core, which the program carries: a file for each machine, and one for
+  /// several CPUs, with defaults of its own.
   static func reference() throws -> Job {
     let files = [
       ("reference.yml", PackageResources.reference_yml),
       ("reference-x86-64.yml", PackageResources.reference_x86_64_yml),
+      ("reference-smp.yml", PackageResources.reference_smp_yml),
     ]
     let jobs = try files.map { name, bytes in
       try Job(yaml: String(decoding: bytes, as: UTF8.self), file: name, folder: nil)
