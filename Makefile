@@ -2,6 +2,7 @@
 # make test    all tests
 # make bench   the table of Benchmarks/README.md, measured anew
 # make peers   the images of Benchmarks/peers.yml
+# make catalogue  docs/catalogue.md, from a run of the reference scenarios
 # make format  formats the Swift sources
 # Each installs what it needs first (Debian packages, as root or through sudo).
 
@@ -13,7 +14,7 @@ BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv
 BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3 spin gcc
 
-.PHONY: run test bench peers format lint build images
+.PHONY: run test bench peers catalogue format lint build images
 
 build:
 	@ci/install-packages $(BUILD_PACKAGES)
@@ -35,6 +36,9 @@ bench: build
 
 peers:
 	@Benchmarks/build-peers
+
+catalogue: build
+	@ci/catalogue "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/locklab" docs/catalogue.md
 
 format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Database Tests Plugins Benchmarks

@@ -7,7 +7,8 @@
 # x86-64. CORE is `core`, that for one CPU (if it is not said), or `smp`, that for several. VARIANT is a
 # folder under the core's Variants: a file in it, or in the machine's folder there, takes the place of the
 # file of that name, or comes in addition. A file `flags` may say RED_ZONE=yes: functions may
-# keep data below their stack pointer.
+# keep data below their stack pointer. A file `base` names another variant, whose files are taken where
+# this one has none.
 set -eu
 
 package=$1
@@ -54,6 +55,16 @@ case $arch in
     ;;
 esac
 
+# Folders that go before the core's own, the first one first.
+folders=
+if [ -n "$variant" ]; then
+  folders="$core/Variants/$variant/$machine $core/Variants/$variant"
+  if [ -f "$core/Variants/$variant/base" ]; then
+    base=$(cat "$core/Variants/$variant/base")
+    folders="$folders $core/Variants/$base/$machine $core/Variants/$base"
+  fi
+fi
+
 # What the core for several CPUs has of the other one (SMP/shared), by the file name's ending.
 shared() {
   [ "$which" = smp ] || return 0
@@ -65,9 +76,9 @@ shared() {
 }
 
 chosen() {
-  for folder in $machine .; do
-    if [ -n "$variant" ] && [ -f "$core/Variants/$variant/$folder/$(basename "$1")" ]; then
-      echo "$core/Variants/$variant/$folder/$(basename "$1")"
+  for folder in $folders; do
+    if [ -f "$folder/${1##*/}" ]; then
+      echo "$folder/${1##*/}"
       return
     fi
   done
@@ -83,25 +94,31 @@ if [ "$which" = smp ]; then
   # Works that differ in little more than their lock are to keep their names.
   swift_flags="-Xllvm -swiftmergefunc-threshold=0"
 fi
-# A header of its own makes another module of the same name.
-[ -z "$variant" ] || [ ! -f "$core/Variants/$variant/$machine/machine.h" ] || modules=$work/modules
-[ -z "$variant" ] ||
-  includes="-I $core/Variants/$variant/$machine -I $core/Variants/$variant $includes"
+RED_ZONE=no
+reversed=
+for folder in $folders; do reversed="$folder $reversed"; done
+for folder in $reversed; do
+  includes="-I $folder $includes"
+  # Headers of its own make another module of the same name.
+  for header in core hardware machine segments system_calls; do
+    [ ! -f "$folder/$header.h" ] || modules=$work/modules
+  done
+  [ ! -f "$folder/flags" ] || . "./$folder/flags"
+done
 
 # What a variant has in addition.
 added() {
-  [ -n "$variant" ] || return 0
-  for file in "$core/Variants/$variant"/*."$1" "$core/Variants/$variant/$machine"/*."$1"; do
-    name=$(basename "$file")
-    [ -f "$file" ] || continue
-    [ -f "$core/Kernel/$name" ] || [ -f "$common/Portable/$name" ] || [ -f "$core/User/$name" ] ||
-      [ -f "$core/$machine/$name" ] || shared "$1" | grep -q "/$name\$" || echo "$file"
+  for folder in $folders; do
+    for file in "$folder"/*."$1"; do
+      name=${file##*/}
+      [ -f "$file" ] || continue
+      [ -f "$core/Kernel/$name" ] || [ -f "$common/Portable/$name" ] || [ -f "$core/User/$name" ] ||
+        [ -f "$core/$machine/$name" ] || [ "$(chosen "$name")" != "$file" ] ||
+        shared "$1" | grep -q "/$name\$" || echo "$file"
+    done
   done
 }
 
-RED_ZONE=no
-flags=$core/Variants/$variant/$machine/flags
-[ -z "$variant" ] || [ ! -f "$flags" ] || . "./$flags"
 red_zone="-Xcc -mno-red-zone"
 [ "$RED_ZONE" = no ] || red_zone=
 
@@ -127,7 +144,8 @@ done
   -c "$work/kernel.ll" -o "$work/kernel.o"
 
 for file in $core/Kernel/*.S $core/User/*.S $core/$machine/*.S $(shared S) $(added S); do
-  object=$work/$(basename "$file" .S).o
+  object=${file##*/}
+  object=$work/${object%.S}.o
   "$clang" -target $target -g $includes \
     -ffile-prefix-map="$PWD=." -ffile-compilation-dir=. \
     -c "$(chosen "$file")" -o "$object"

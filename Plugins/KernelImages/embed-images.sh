@@ -15,78 +15,78 @@ MODULE_CACHE=$(dirname "$folder")/modules
 export MODULE_CACHE
 
 mkdir -p "$folder"
+sources=$package/Sources/KernelCore
+home() { [ "$1" = core ] && echo "$sources" || echo "$sources/SMP"; }
 
-# ARCH VARIANT OUTPUT CORE for each image. A variant with a folder for one machine is built for that one
-# only.
+# Whether a variant's folder is for a machine: one with a folder for one machine is for that one only.
+suits() {
+  [ -d "$1" ] && { [ -d "$1/$2" ] || { [ ! -d "$1/i386" ] && [ ! -d "$1/x86_64" ]; }; }
+}
+
+# The variant that another one builds upon; itself if there is none.
+base() { [ -f "$1/base" ] && echo "${1%/*}/$(cat "$1/base")" || echo "$1"; }
+
+# ARCH VARIANT OUTPUT CORE for each image.
 list() {
   for core in core smp; do
-    home=$package/Sources/KernelCore
-    [ $core = core ] || home=$home/SMP
     for arch in i386 x86-64; do
       machine=$(echo "$arch" | tr - _)
       echo "$arch '' $folder/$core-$arch $core"
-      for of_variant in "$home"/Variants/*/; do
+      for of_variant in "$(home $core)"/Variants/*/; do
         of_variant=${of_variant%/}
-        variant=$(basename "$of_variant")
-        # Files of its own for one machine only are files for that one.
-        if [ -d "$of_variant/$machine" ] ||
-          { [ -d "$of_variant" ] && [ ! -d "$of_variant/i386" ] && [ ! -d "$of_variant/x86_64" ]; }; then
-          echo "$arch $variant $folder/$core-$arch-$variant $core"
+        if suits "$of_variant" "$machine" && suits "$(base "$of_variant")" "$machine"; then
+          echo "$arch ${of_variant##*/} $folder/$core-$arch-${of_variant##*/} $core"
         fi
       done
     done
   done
 }
 
-# What an image is made of: an image whose sum is as it was is not built again.
-sum() {
-  (
-    cd "$package/Sources/KernelCore"
-    machine=$(echo "$1" | tr - _)
-    others=
-    [ "$4" = core ] || others="SMP/Kernel SMP/Headers SMP/User SMP/$machine SMP/shared"
-    variant=Variants/$2
-    [ "$4" = core ] || variant=SMP/$variant
-    [ -n "$2" ] && [ -d "$variant" ] || variant=
-    {
-      "${SWIFTC:-swiftc}" --version 2>/dev/null
-      find Portable Kernel Headers User "$machine" $others $variant -type f | LC_ALL=C sort |
-        xargs sha256sum
-      cat "$script"
-    } | sha256sum
-  )
-}
+# What the files of folders are, by name and contents.
+digest() { { find "$@" -type f | sort; find "$@" -type f | sort | xargs cat; } | cksum; }
 
-# The lines of the list whose image is not there, or not of these files.
+# The lines of those that are to be built. What is there already has a key of what it was made from: the tools,
+# what all images share, and its variant.
 changed() {
-  list | tr -d "'" | while read -r arch variant output core; do
-    [ -n "$core" ] || { core=$output output=$variant variant=; }
-    new=$(sum "$arch" "$variant" "$output" "$core")
-    [ -f "$output" ] && [ "$new" = "$(cat "$sums/$(basename "$output")" 2>/dev/null)" ] && continue
-    rm -f "$output"
-    echo "$new" > "$sums/$(basename "$output")"
-    echo "$arch '$variant' $output $core"
+  tools=$({ "${SWIFTC:-swiftc}" --version 2>/dev/null; cat "$script"; } | cksum)
+  cd "$sources"
+  of_core=$(digest Portable Kernel User Headers i386 x86_64)
+  of_smp=$(cd SMP && find . -path ./Variants -prune -o -type f -print | sort | xargs cat | cksum)
+  while read -r arch variant output core; do
+    key="$tools $of_core"
+    [ "$core" = core ] || key="$key $of_smp"
+    if [ "$variant" != "''" ]; then
+      of_variant=$(home "$core")/Variants/$variant
+      key="$key $(digest "$of_variant" "$(base "$of_variant")")"
+    fi
+    if [ ! -f "$output" ] || [ "$(cat "$output.key" 2>/dev/null)" != "$key" ]; then
+      rm -f "$output"
+      echo "$key" > "$output.key"
+      echo "$arch $variant $output $core"
+    fi
   done
 }
 
-sums=$folder.sums
-mkdir -p "$sums"
 # A variant that is gone would leave its image behind.
+kept=$(list)
 for image in "$folder"/*; do
-  list | grep -q " $image " || rm -rf "$image"
+  case $image in *.key) continue ;; esac
+  [ ! -e "$image" ] || echo "$kept" | grep -q " $image " || rm -rf "$image" "$image.key"
 done
 
 # Of each core one image first: it compiles the modules that all share.
 changed > "$folder.list"
 build='"$0" "$1" "$4" "$2" "$3" "$5"'
-grep "''" "$folder.list" | xargs -r -L 1 sh -c "$build" "$script" "$package"
-grep -v "''" "$folder.list" | xargs -r -L 1 -P "$(nproc)" sh -c "$build" "$script" "$package"
+todo=$(list | changed)
+echo "$todo" | grep "''" | xargs -r -L 1 sh -c "$build" "$script" "$package" || exit 1
+echo "$todo" | grep -v "''" | xargs -r -L 1 -P "${JOBS:-$(nproc)}" sh -c "$build" "$script" "$package" || exit 1
 
 {
   echo "// Made by Plugins/KernelImages from Sources/KernelCore."
   echo "extension KernelImages {"
   echo "  static let generated: [String: String] = ["
   for image in "$folder"/*; do
+    case $image in *.key) continue ;; esac
     printf '    "%s": "' "$(basename "$image")"
     base64 -w 0 "$image"
     printf '",\n'

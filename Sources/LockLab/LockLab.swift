@@ -42,7 +42,7 @@ struct LockLab: ParsableCommand {
     subcommands: [
       Check.self, List.self, Query.self, Show.self, Replay.self, Triage.self, History.self,
       Diff.self, Gate.self, Merge.self, Export.self, Import.self, Backup.self, Prune.self,
-      Rules.self, Init.self, Markers.self, Schema.self,
+      Rules.self, Init.self, Markers.self, Schema.self, Catalogue.self,
     ])
 }
 

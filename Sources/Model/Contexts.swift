@@ -196,7 +196,10 @@ extension World {
       let s = strand
       forgetActivations { $0.strand == s && $0.hasNoFrame }
     }
-    if event.newCPL == 3 { strand = userStrand() }
+    if event.newCPL == 3 {
+      if ghost[Ghost.Layout.ended + cpuIndex] != 0 { ghost[Ghost.Layout.ended + cpuIndex] = 0 }
+      strand = userStrand()
+    }
   }
 
   /// Row of the entry whose frame is at an address. A system call that pushed none can be taken to have
@@ -241,12 +244,21 @@ extension World {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
       return
     }
+    if let moved = movedEntry(to: event.newSP) { return frameMoved(moved, event) }
     endStretchOfLeftStack(at: event.oldSP)
     var h = Happening(.stackLoaded, rip: event.rip)
     h.event = event
     happen(h)
-    keepHandedOver()
-    suspend(at: event.oldSP)
+    if ghost[Ghost.Layout.ended + cpuIndex] == strand {
+      // Nobody comes back to it: the next one to use this stack overwrites nothing.
+      let s = strand
+      forgetActivations { $0.strand == s }
+      forgetHandedOver()
+      ghost[Ghost.Layout.ended + cpuIndex] = 0
+    } else {
+      keepHandedOver()
+      suspend(at: event.oldSP)
+    }
     if let row = ghost.row(t, key: event.newSP) {
       strand = ghost.field(t, row, 1)
       ghost.remove(t, row: row)
@@ -255,6 +267,58 @@ extension World {
     }
     takeHandedOver()
     machine.observation.lowestSP = event.newSP
+  }
+
+  // MARK: Frames that are moved
+
+  /// The entry by which the present stack was begun, if its frame has a copy on the stack that is loaded now,
+  /// not far above the stack pointer: the kernel goes on there, and will return from the copy. With the
+  /// record as it is from then on.
+  private func movedEntry(to sp: UInt64) -> (old: Activation, new: Activation)? {
+    let entries = activationsOnStrand()
+    guard entries.count == 1, let entry = entries.first, !entry.hasNoFrame else { return nil }
+    let bytes = frameBytes(from: entry.fromCPL)
+    // What nests on a stack in use has nothing to move away from.
+    guard entry.frame + bytes == strand else { return nil }
+    let words = bytes / slot
+    func word(_ address: UInt64) -> UInt64? {
+      machine.peek(cpuIndex, linear: address, size: Int(slot))
+    }
+    let original = (0..<words).map { word(entry.frame + $0 * slot) }
+    let copy = (0..<48).lazy.map { sp + $0 * self.slot }.first { address in
+      (0..<words).allSatisfy { n in
+        word(address + n * self.slot).map { $0 == original[Int(n)] } ?? false
+      }
+    }
+    guard let copy else { return nil }
+    var new = entry
+    new.frame = copy
+    if entry.fromCPL == 3 {
+      new.strand = copy + bytes
+    } else {
+      let s = Ghost.Layout.suspended
+      guard let row = ghost.row(s, key: entry.interruptedSP) else { return nil }
+      new.strand = ghost.field(s, row, 1)
+    }
+    return (entry, new)
+  }
+
+  /// From here on it is as if the entry had come on the stack that its frame was moved to.
+  private func frameMoved(_ entry: (old: Activation, new: Activation), _ event: Event) {
+    endStretchOfLeftStack(at: event.oldSP)
+    var h = Happening(.stackLoaded, rip: event.rip)
+    h.event = event
+    if entry.new.fromCPL == 3 { h.activation = entry.new }
+    happen(h)
+    forgetActivations { $0.strand == entry.old.strand }
+    if entry.new.fromCPL == 3 {
+      forgetActivations { $0.strand == entry.new.strand }
+    } else if let row = ghost.row(Ghost.Layout.suspended, key: entry.new.interruptedSP) {
+      ghost.remove(Ghost.Layout.suspended, row: row)
+    }
+    strand = entry.new.strand
+    machine.observation.lowestSP = event.newSP
+    keep(entry.new)
   }
 
   /// The present strand goes on later where its stack pointer is now.
@@ -357,7 +421,10 @@ extension World {
     let low = min(a.frame, machine.observation.lowestSP)
     let slots = min((a.interruptedSP &- low) / 8, 16)
     forgetClobbered()
-    let bits: UInt64 = (1 << slots) - 1
+    // What lies above a frame was passed over.
+    let passed = min((a.interruptedSP &- a.frame &- frameBytes(from: a.fromCPL)) / 8, slots)
+    let bits: UInt64 = (1 << slots) - (1 << passed)
+    if bits == 0 { return }
     let record = [a.interruptedSP, bits, strand, a.interruptedIP]
     if ghost.insertSorted(Ghost.Layout.clobbered, record) == nil {
       obstacle = "more interrupted functions than the checker keeps"
@@ -422,15 +489,17 @@ extension World {
     return !endsNow
   }
 
-  /// Whether an instruction that moved the stack pointer far left its stack: not when it is one of
-  /// those that functions end with, and both ends lie on one declared stack, or on none and nobody
-  /// waits where it went.
+  /// Whether an instruction that loaded the stack pointer left its stack: not when it takes off what was pushed
+  /// since the innermost entry, on one declared stack, nor when it is one of those that functions end with,
+  /// moved far, on no declared stack, to where nobody waits.
   private func changesStack(_ event: Event) -> Bool {
-    guard event.value != 0 else { return true }
     if ghost.row(Ghost.Layout.suspended, key: event.newSP) != nil { return true }
     func declared(_ sp: UInt64) -> Int? { stacks.firstIndex { $0.low < sp && sp <= $0.high } }
     let (from, to) = (declared(event.oldSP), declared(event.newSP))
-    return from != to
+    if event.value != 0 { return from != to }
+    guard from != nil, from == to, event.newSP >= event.oldSP else { return true }
+    // Several stacks can be one to the job. What lies below the entry's frame is its own.
+    return activationsOnStrand().first.map { $0.frame < event.newSP } ?? true
   }
 
   /// As `endStretch`, for a stack that is not the present one any more.
@@ -530,21 +599,36 @@ extension World {
     if site.isAssertion { happen(Happening(.assertion, rip: rip)) }
     if site.isPanic { happen(Happening(.panic, rip: rip)) }
     if let marker = site.marker { passMarker(marker, rip: rip) }
-    if site.ends { endContext() }
+    if site.ends { contextEnds() }
     if site.isEnd { isAtEnd = true }
     if conditions.hasInvariants { judgeInvariants(at: rip) }
     return !endsNow
   }
 
-  /// The present strand owes no return any more. What an interrupt owes its controller, it still does,
-  /// up to the switch to another task.
-  private func endContext() {
-    let s = strand
-    let mayOwe = !scenario.switches.isEmpty
-    forgetActivations { $0.strand == s && !(mayOwe && $0.kind == .interrupt) }
-    let t = Ghost.Layout.activations
-    for row in 0..<ghost.count(t) where ghost.field(t, row, 2) == s {
-      ghost.setField(t, row, 1, ghost.field(t, row, 1) | Activation.endedBit)
+  /// The present context owes no return any more, nor does what it interrupted on another stack. An interrupt
+  /// that it was in the middle of still owes its end of interrupt, until the stack is left.
+  private func contextEnds() {
+    var s = strand
+    if s & World.userStrandBit == 0 { ghost[Ghost.Layout.ended + cpuIndex] = s }
+    let t = Ghost.Layout.suspended
+    let activations = Ghost.Layout.activations
+    while true {
+      let outermost = (0..<ghost.count(activations)).map {
+        Activation(ghost: ghost, row: $0)
+      }.last { $0.strand == s }
+      forgetActivations {
+        $0.strand == s
+          && !($0.kind == .interrupt && machine.isInService(vector: $0.vector, cpu: cpuIndex))
+      }
+      for row in 0..<ghost.count(activations) where ghost.field(activations, row, 2) == s {
+        ghost.setField(
+          activations, row, 1, ghost.field(activations, row, 1) | Activation.endedBit)
+      }
+      guard let outermost, outermost.fromCPL != 3,
+        let row = ghost.row(t, key: outermost.interruptedSP)
+      else { return }
+      s = ghost.field(t, row, 1)
+      ghost.remove(t, row: row)
     }
   }
 

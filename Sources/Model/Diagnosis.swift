@@ -151,7 +151,7 @@ struct Diagnosis {
   }
 
   /// What the loop reads, found by running it for a while; `changed` tells whether it is more than
-  /// waiting.
+  /// waiting: it does not come round to the same state, or changes memory that is no stack's on its way.
   func awaitedBytes() -> (addresses: [Access], changed: Bool) {
     world.tracer = nil
     world.machine.observation.logAccesses = true
@@ -160,11 +160,32 @@ struct Diagnosis {
     var looped = false
     var pass = false
     var runs = 0
+    var seenAccesses = 0
+    var written: [UInt64: UInt64] = [:]
+    var changes = false
+    /// Whether a value of memory that is no stack's is another one than when it was last written. Where the
+    /// job names no stacks, what lies near the stack pointer may be one.
+    func noteWrites() {
+      let accesses = world.machine.observation.accesses
+      for access in accesses[min(seenAccesses, accesses.count)...]
+      where access.isWrite && isStackless(access)
+        && (!world.stacks.isEmpty || access.linear &- world.cpu.rsp &+ 8192 >= 16384)
+      {
+        guard let value = world.machine.peek(world.cpuIndex, linear: access.linear, size: 4) else {
+          continue
+        }
+        if let old = written.updateValue(value, forKey: access.linear), old != value {
+          changes = true
+        }
+      }
+      seenAccesses = accesses.count
+    }
     while runs < 4000 {
       runs += 1
       world.configureForReplay()
       let stop = world.machine.run(cpu: world.cpuIndex, limit: 1, passFirst: pass)
       pass = false
+      noteWrites()
       if stop == .visible {
         pass = true
         continue
@@ -179,7 +200,7 @@ struct Diagnosis {
     var seen: Set<UInt64> = []
     let accesses = world.machine.observation.accesses.filter { !$0.isWrite || $0.isLocked }
       .filter { seen.insert($0.linear).inserted }
-    return (accesses, !looped)
+    return (accesses, !looped || changes)
   }
 
   // MARK: Halted

@@ -59,7 +59,9 @@ struct Ghost {
     static let clobbered = Table(count: 432, first: 433, width: 4, capacity: 8)
     /// Suspended strands, the lock that they left held for the next one, and its flags: see
     /// `World.keepHandedOver`.
-    static let owed = Table(count: 466, first: 467, width: 3, capacity: 15)
+    static let owed = Table(count: 466, first: 467, width: 3, capacity: 12)
+    /// The strand that has ended on each CPU and not been left yet, or 0; 8 words.
+    static let ended = 503
   }
 
   /// A table of records of `width` words.

@@ -45,7 +45,8 @@ extension World {
     forgetHandedOver()
   }
 
-  private func forgetHandedOver() {
+  /// Nothing is owed any more for the present strand.
+  func forgetHandedOver() {
     let t = Ghost.Layout.owed
     let s = strand
     for row in (0..<ghost.count(t)).reversed() where ghost.field(t, row, 0) == s {

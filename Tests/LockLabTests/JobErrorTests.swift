@@ -105,7 +105,7 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:5:13: expected `clean` or {violated: [RULES]}"),
     .scenario(
       "an unknown mechanism", "covers: [M36]",
-      says: "locklab.yml:5:14: 'M36' is neither a rule nor one of M1 to M35"
+      says: "locklab.yml:5:14: 'M36' is neither a rule nor one of M1 to M35 and H1 to H13"
         + "; did you mean 'M16', 'M26' or 'M3'?"),
     .scenario(
       "a patch without action", "patches: [{symbol: _start, instruction: cli}]",

@@ -152,6 +152,20 @@ import Testing
         "\(wanted.scenario): \(wanted.rule)")
     }
 
+    // Row by row, in the documentation.
+    let catalogue = try workshop.locklab("catalogue")
+    let documented = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../docs/catalogue.md")
+    let text = try String(contentsOf: documented, encoding: .utf8)
+    #expect(catalogue.status == 0, "\(catalogue.errors)")
+    let (now, before) = (Self.lines(catalogue.output), Self.lines(text))
+    #expect(
+      now == before,
+      """
+      docs/catalogue.md is out of date: `make catalogue` writes it anew. \
+      New: \(now.filter { !before.contains($0) }.prefix(5)); gone: \(before.filter { !now.contains($0) }.prefix(5))
+      """)
+
     // What was stored replays, each at the step where it was found.
     let ids = try workshop.locklab("query", "--format", "csv", "SELECT id FROM counterexample")
     for id in ids.output.split(whereSeparator: \.isNewline).dropFirst() {
@@ -161,11 +175,40 @@ import Testing
     }
   }
 
-  @Test func everyRuleThatIsCheckedHasAWrongBuild() throws {
+  private static func lines(_ text: String) -> [Substring] {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+  }
+
+  @Test func everyRowOfTheCatalogueHasARightBuildAndAWrongOneOnEachMachine() throws {
     let workshop = try Workshop()
-    let rules = Set(Self.caught.map(\.rule))
-    let listed = try workshop.locklab("list", "--format", "json")
-    #expect(listed.status == 0)
-    for rule in rules { #expect(listed.output.contains("\"\(rule)\"")) }
+    let lacks = try workshop.locklab("catalogue", "--lacks")
+    #expect(lacks == Outcome(status: 0, output: "", errors: ""))
+  }
+
+  @Test func aRowThatNothingCoversIsMissed() throws {
+    let workshop = try Workshop()
+    let lacks = try workshop.locklab(
+      "catalogue", "--lacks", "--scenario", "levels", "--scenario", "one-level")
+    #expect(lacks.status == 1)
+    let lines = lacks.output.split(separator: "\n")
+    #expect(lines.contains("M34: no wrong build on i386"))
+    #expect(lines.contains("M35: no clean scenario on x86-64"))
+    #expect(lines.contains("deadlock: no clean scenario on i386"))
+    // What does not exist on a machine cannot lack there.
+    #expect(!lines.contains { $0.hasPrefix("M14:") && $0.hasSuffix("i386") })
+    #expect(!lines.contains { $0.hasPrefix("M35:") && $0.hasSuffix("i386") })
+  }
+
+  @Test func theCatalogueWantsAResultOfEachScenario() throws {
+    let workshop = try Workshop()
+    let check = try workshop.locklab(
+      "check", "--progress", "none", "--scenario", "not-handed-over")
+    #expect(check.status == 0)
+    let page = try workshop.locklab(
+      "catalogue", "--scenario", "not-handed-over", "--scenario", "writers")
+    #expect(page.status == 3)
+    #expect(
+      page.errors
+        == "locklab: locklab.db has no result of scenario 'writers': run 'locklab check' first\n")
   }
 }

@@ -226,12 +226,14 @@ struct ScenarioReader {
   private static func covered(_ node: JobNode) throws -> [String] {
     try node.list().map { item in
       let name = try item.text()
-      if Mechanism.info(name) != nil { return name }
+      if Mechanism.info(name) != nil || Lesson.info(name) != nil { return name }
       guard RuleCatalogue.info(name) != nil else {
-        let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
+        let names =
+          RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name) + Lesson.all.map(\.name)
         let hint = Suggestion.hint(for: name, among: names)
         throw item.error(
-          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count)\(hint)")
+          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count) and H1 to "
+            + "H\(Lesson.all.count)\(hint)")
       }
       return name
     }
