@@ -190,6 +190,25 @@ extension World {
     return rows.first { !Activation(ghost: ghost, row: $0).hasNoFrame } ?? rows.first
   }
 
+  /// The present strand, and those that entries in flight on it, on stacks of their own, have interrupted.
+  func interruptedStrands() -> [UInt64] {
+    let s = Ghost.Layout.suspended
+    var strands = [strand]
+    var next = 0
+    while next < strands.count {
+      for row in 0..<ghost.count(Ghost.Layout.activations) {
+        let entry = Activation(ghost: ghost, row: row)
+        guard entry.strand == strands[next], entry.fromCPL != 3,
+          let row = ghost.row(s, key: entry.interruptedSP)
+        else { continue }
+        let interrupted = ghost.field(s, row, 1)
+        if !strands.contains(interrupted) { strands.append(interrupted) }
+      }
+      next += 1
+    }
+    return strands
+  }
+
   /// Row of the outermost entry from user code on the present strand.
   private func outermostEntry() -> Int? {
     let t = Ghost.Layout.activations
@@ -229,12 +248,14 @@ extension World {
     h.event = event
     happen(h)
     suspend(at: event.oldSP)
+    let left = (strand: strand, depth: depth)
     if let row = ghost.row(t, key: event.newSP) {
       strand = ghost.field(t, row, 1)
       ghost.remove(t, row: row)
     } else {
       strand = event.newSP
     }
+    handlerStacks.note(event, left: left, entered: (strand: strand, depth: depth))
     machine.observation.lowestSP = event.newSP
   }
 
@@ -404,14 +425,21 @@ extension World {
   }
 
   /// Whether an instruction that moved the stack pointer far left its stack: not when it is one of
-  /// those that functions end with, and both ends lie on one declared stack, or on none and nobody
+  /// those that functions end with, and both ends lie on one stack, or on none that is known and nobody
   /// waits where it went.
   private func changesStack(_ event: Event) -> Bool {
     guard event.value != 0 else { return true }
     if ghost.row(Ghost.Layout.suspended, key: event.newSP) != nil { return true }
-    func declared(_ sp: UInt64) -> Int? { stacks.firstIndex { $0.low < sp && sp <= $0.high } }
-    let (from, to) = (declared(event.oldSP), declared(event.newSP))
-    return from != to
+    return stackExtent(event.oldSP)?.low != stackExtent(event.newSP)?.low
+  }
+
+  /// The stack on which a stack pointer lies: one that the job declares, or an object of the image.
+  func stackExtent(_ sp: UInt64) -> (low: UInt64, high: UInt64)? {
+    if let stack = stacks.first(where: { $0.low < sp && sp <= $0.high }) {
+      return (stack.low, stack.high)
+    }
+    guard let symbol = image.symbols.symbol(containing: sp &- 1), symbol.size > 0 else { return nil }
+    return (symbol.address, symbol.address + UInt64(symbol.size))
   }
 
   /// As `endStretch`, for a stack that is not the present one any more.

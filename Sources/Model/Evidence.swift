@@ -102,6 +102,7 @@ extension Explorer {
     do {
       let fresh = try makeWorld([])
       fresh.handlerLocks = world.handlerLocks
+      fresh.handlerStacks = world.handlerStacks
       fresh.lockOrder = world.lockOrder
       fresh.synchronisation = world.synchronisation
       let trace = Trace(world: fresh)

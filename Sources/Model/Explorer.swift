@@ -183,6 +183,7 @@ public final class Explorer {
     reset()
     world.machine.observation.newlyShared = 0
     world.machine.observation.readsBelowStack = 0
+    world.machine.observation.readsOfFilling = 0
     let outcome = world.begin()
     root = settle(outcome, from: Explorer.sink, choice: 0, injected: 0)
     var layer = 0
@@ -236,7 +237,7 @@ public final class Explorer {
   /// Grows with whatever is learned.
   private var learnedCount: Int {
     let o = world.machine.observation
-    return o.newlyShared &+ o.readsBelowStack &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
+    return o.newlyShared &+ o.readsBelowStack &+ o.readsOfFilling &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
       &+ world.lockOrder.count
   }
 
@@ -247,7 +248,7 @@ public final class Explorer {
   }
 
   private var deadStackRead: Bool {
-    world.reductions.contains(.stack) && world.machine.observation.readsBelowStack > 0
+    world.reductions.contains(.stack) && world.readsDeadStack
   }
 
   /// A pass that learned something is of no use any more, but going on teaches more at the price
@@ -262,8 +263,7 @@ public final class Explorer {
     if pass > 1 && deadStackRead {
       world.reductions.remove(.stack)
       notes.append(
-        "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario."
-      )
+        "\(world.describeDeadStackRead()); the reduction `stack` was switched off for this scenario.")
     }
     if pass > 1 && victimRead {
       world.reductions.remove(.fuse)
@@ -404,7 +404,7 @@ public final class Explorer {
         var flags = stateInfo()
         switch terminal {
         case .halted: flags |= StateGraph.Info.halted
-        case .spinning: flags |= StateGraph.Info.spinning
+        case .spinning: flags = flagsAround(flags) | StateGraph.Info.spinning
         case .exited: flags |= StateGraph.Info.exited
         }
         graph.add(flags)
@@ -477,7 +477,7 @@ public final class Explorer {
   }
 
   /// What the graph keeps of the present state.
-  private func stateInfo() -> StateGraph.Flags {
+  func stateInfo() -> StateGraph.Flags {
     var flags: StateGraph.Flags = 0
     for (index, cpu) in world.machine.cpus.enumerated() {
       let activity = cpu[CPU.Word.activity]

@@ -201,6 +201,31 @@ extension World {
     return spin.observe(key()) ? settle(terminal: .spinning) : nil
   }
 
+  /// Goes once around a loop that nothing can interrupt, and at which a run has come to rest as
+  /// `Terminal.spinning`, instruction by instruction.
+  /// - Parameter visit: called at each of its places.
+  func goAround(_ visit: () -> Void) {
+    var spin = SpinDetector()
+    var pass = false
+    for _ in 0..<World.deterministicLimit {
+      _ = configure()
+      machine.observation.stopSize = 0
+      let stop = machine.run(cpu: cpuIndex, limit: 1, passFirst: pass)
+      pass = false
+      switch stop {
+      case .visible:
+        _ = passHooks()
+        pass = true
+        continue
+      case .event: _ = handleEvent()
+      case .limit: break
+      default: return
+      }
+      visit()
+      if spin.observe(key()) { return }
+    }
+  }
+
   var endsNow: Bool { violations.contains(where: \.endsPath) }
 
   /// Sets what the next run watches.
@@ -404,7 +429,7 @@ extension World {
     machine.observation.lowestSP = cpu.rsp
   }
 
-  /// Zeroes the bytes of `low..<high`, aligned down and up to four bytes inside.
+  /// Overwrites the bytes of `low..<high` with what stands for nothing.
   func scrub(_ low: UInt64, _ high: UInt64) {
     guard high - low <= 1 << 16 else { return }
     var a = low & ~7
@@ -418,7 +443,7 @@ extension World {
         if memory.isShared(at: physical) { mask &= 0xF0 }
         if memory.isShared(at: physical + 4) { mask &= 0x0F }
       }
-      memory.clear(at: physical, mask: mask)
+      memory.fill(at: physical, mask: mask)
       a += 8
     }
   }
@@ -432,7 +457,9 @@ extension World {
     if !ignored.isEmpty {
       for (physical, keep) in ignored {
         let value = memory.contents(ofWord: physical >> 3)
-        if value & ~keep != 0 { f.replace(value, by: value & keep, at: physical) }
+        if value & ~keep != 0 {
+          f.replace(Memory.live(value), by: Memory.live(value & keep), at: physical)
+        }
       }
     }
     f.low &+= cpus.low
