@@ -98,6 +98,8 @@ public final class Explorer {
   private var scratch: [DifferingWord] = []
   /// The state that the machine is in, when it is to be expanded next.
   private var inPlace: (id: Int, choices: UInt32)?
+  /// Whether this pass expands states in part: see `expandInPart`.
+  private var expandsInPart = false
 
   public func run(
     progress report: (SearchProgress) -> Void = { _ in }, interrupted: () -> Bool = { false }
@@ -232,6 +234,7 @@ public final class Explorer {
   /// Whether this pass came upon something that another must begin with.
   var learned: Bool {
     world.machine.observation.newlyShared > 0 || deadStackRead || victimRead
+      || world.futures.mistakes > 0
   }
 
   /// Grows with whatever is learned.
@@ -260,6 +263,10 @@ public final class Explorer {
   }
 
   private func reset() {
+    if world.machine.observation.newlyShared > 0 || deadStackRead || victimRead {
+      world.futures.forget()
+    }
+    world.futures.beginPass()
     if pass > 1 && deadStackRead {
       world.reductions.remove(.stack)
       notes.append(
@@ -271,6 +278,7 @@ public final class Explorer {
         "A handler reads registers or the instruction pointer of what it interrupts; the reduction `fuse` was switched off for this scenario."
       )
     }
+    expandsInPart = world.canPersist
     firstLearnedAt = nil
     firstBrokenAt = nil
     table.deallocate()
@@ -312,6 +320,7 @@ public final class Explorer {
     world.memory.clearJournal()
     snapshot.take(world.machine)
     let cpuKey = world.reuses ? world.cpuKey() : Fingerprint()
+    if expandsInPart { return expandInPart(id, choices, cpuKey, layer: layer) }
     withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { targets in
       let goesOn = choices & 1 != 0
       let count = choices.nonzeroBitCount
@@ -332,7 +341,14 @@ public final class Explorer {
     }
   }
 
-  private func take(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
+  /// The state that was to be expanded where it is has to wait after all.
+  func queueStateInPlace() {
+    guard let state = inPlace else { return }
+    save(state.id, choices: state.choices, in: &current)
+    inPlace = nil
+  }
+
+  func take(_ choice: Int, _ cpuKey: Fingerprint, from state: Int, injected: Int) -> Int {
     world.reuses
       ? reuse(choice, cpuKey, from: state, injected: injected)
       : settle(world.advance(choice), from: state, choice: choice, injected: injected)

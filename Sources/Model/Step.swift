@@ -95,7 +95,8 @@ extension World {
       return choices == 0 ? 0 : goesOn ? choices | 1 : choices
     }
     let choices = available() | goingOn(except: cpuIndex)
-    if choices == 0 || !goesOn { return choices }
+    // What a CPU does alone must be learned, too, where others are judged by it: see `Futures`.
+    if !goesOn || (choices == 0 && !persists) { return choices }
     return choices | 1 << UInt32(Choice.goOn(cpuIndex))
   }
 
@@ -233,7 +234,7 @@ extension World {
   private func configure() -> Bool {
     // NMI handlers see what code with IF=0 does.
     let own = cpu.interruptsEnabled || !raisesLate || nmiMayCome
-    let choose = own || (cpuCount > 1 && othersMayAct)
+    let choose = own || (cpuCount > 1 && (persists || othersMayAct))
     watchOwner()
     machine.observation.stopAtShared = choose
     // With IF=0, what changes IF concerns no other CPU.

@@ -23,6 +23,7 @@ final class World {
   private(set) var raisesLate = true
   private(set) var scrubs = true
   private(set) var reuses = true
+  private(set) var persists = true
 
   /// Instructions executed since the start of exploration, along the present path only while
   /// nothing is undone.
@@ -62,6 +63,8 @@ final class World {
   var owners: [OwnerKey] = []
   /// Locks that some handler takes, by `handlerKey`, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
+  /// What CPUs may still touch, from where they stand.
+  var futures = Futures()
   /// Stacks that handlers switch to by hand.
   var handlerStacks = HandlerStacks()
   /// Physical addresses / 4 of bytes that synchronise contexts: see `learnSynchronisation`.
@@ -154,6 +157,7 @@ final class World {
     raisesLate = reductions.contains(.late)
     scrubs = reductions.contains(.stack)
     reuses = reductions.contains(.reuse)
+    persists = reductions.contains(.persistent)
   }
 
   // MARK: Resolving names

@@ -16,7 +16,11 @@ import Testing
     options.reductions = reductions
     let explorer = try Explorer(scenario: scenario, image: tiny.prepared, options: options)
     var finals: Set<[UInt32]> = []
-    explorer.observeState = { machine in
+    var pass = 0
+    explorer.observeState = { [unowned explorer] machine in
+      // What a pass that learned something came to means nothing.
+      if explorer.pass != pass { finals = [] }
+      pass = explorer.pass
       guard machine.isHalted(cpu: 0) else { return }
       finals.insert(
         (0..<TinyKernel.variableCount).map {
@@ -73,20 +77,26 @@ import Testing
     #expect(result.finals.count == 2, "\(result)")
   }
 
+  /// With IF=0 nothing but the program itself writes there.
   @Test func a_local_variable_that_was_not_written() throws {
     let tiny = TinyKernel(
       main: { a in
-        a.bytes([0x6A, 5, 0x58, 0xFB])  // push 5; pop eax; sti
-        a.bytes([0x31, 0xC0])  // xor eax, eax
-        Self.store(1, &a)
-        a.bytes([0xFA, 0x83, 0xEC, 4, 0x8B, 0x04, 0x24])  // cli; sub esp, 4; mov eax, [esp]
+        a.bytes([0x6A, 5, 0x58])  // push 5; pop eax
+        a.bytes([0xF0, 0xFF, 0x05])  // lock inc dword [v1]
+        a.word(RandomKernel.variable(1))
+        a.bytes([0x83, 0xEC, 4, 0x8B, 0x04, 0x24])  // sub esp, 4; mov eax, [esp]
         Self.store(0, &a)
         a.bytes([0x83, 0xC4, 4, 0xFB])  // add esp, 4; sti
-      },
-      handlers: [{ Self.store(1, &$0) }])
-    // The interrupt's frame lies there, or what was pushed before.
-    let result = try Self.agree(tiny, arrivals: [1])
-    #expect(result.finals.contains { $0[0] == 5 }, "\(result)")
+      }, handlers: [],
+      processors: [
+        { a in
+          a.bytes([0xF0, 0xFF, 0x05])  // lock inc dword [v1]
+          a.word(RandomKernel.variable(1))
+          a.bytes([0xFB])
+        }
+      ])
+    let result = try Self.agree(tiny, arrivals: [])
+    #expect(result.finals.allSatisfy { $0[0] == 5 }, "\(result)")
     #expect(result.notes.contains { $0.contains("has not written") }, "\(result)")
   }
 

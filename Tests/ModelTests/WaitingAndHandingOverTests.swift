@@ -139,6 +139,9 @@ import Testing
           start(0x13_7000, &a) { _ in }
         },
       ])
+    for (name, low) in [("own1", 0x13_3000), ("own2", 0x13_6000), ("common", 0x13_7000)] {
+      tiny.symbols.add(name, UInt64(low), size: 0x1000)
+    }
     let result = try Explorer(
       scenario: tiny.scenario(arrivals: []), image: tiny.prepared, options: ExplorationOptions()
     ).run()
