@@ -123,14 +123,14 @@ import Testing
     func start(_ own: UInt32, _ a: inout Assembler, _ tellNext: (inout Assembler) -> Void) {
       a.bytes([0xBC])  // mov esp, shared
       a.word(0x13_8000)
-      a.bytes([0x50, 0x58])  // push eax; pop eax
       if early { tellNext(&a) }
+      a.bytes([0x50, 0x58])  // push eax; pop eax
       a.bytes([0x8D, 0x25])  // lea esp, [own]
       a.word(own)
       if !early { tellNext(&a) }
       a.bytes([0x50, 0x58])
     }
-    let tiny = TinyKernel(
+    var tiny = TinyKernel(
       main: ManyProcessorsTests.idle { _ in }, handlers: [],
       processors: [
         ManyProcessorsTests.idle { start(0x13_4000, &$0) { Self.store(1, 1, &$0) } },
