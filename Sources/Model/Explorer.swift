@@ -127,7 +127,11 @@ public final class Explorer {
       kinds: shared.kinds, count: shared.table.numbers, streams: olderSteps + workers.map(\.steps))
   }
 
-  var storedBytes: Int { shared.table.bytes + 2 * shared.table.numbers }
+  /// Bytes of the states and the steps between them.
+  var storedBytes: Int {
+    shared.table.bytes + 2 * shared.table.numbers
+      + shared.stepBytes.load(ordering: .relaxed) + olderSteps.reduce(0) { $0 + $1.byteCount }
+  }
 
   // MARK: The search
 

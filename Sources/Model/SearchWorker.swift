@@ -136,6 +136,7 @@ final class SearchWorker: @unchecked Sendable {
     var entered = 0
     var transitions = 0
     var instructions = 0
+    var stepBytes = 0
     var bytes = 0
   }
   private var figures = Figures()
@@ -149,11 +150,13 @@ final class SearchWorker: @unchecked Sendable {
   func publish() {
     figures.instructions = Int(world.machine.instructions &- instructionsBefore)
     figures.transitions = steps.edgeCount
-    figures.bytes = steps.byteCount + runs.bytes + plain.bytes + injected.bytes
+    figures.stepBytes = steps.byteCount
+    figures.bytes = runs.bytes + plain.bytes + injected.bytes
     shared.expanded.add(figures.expanded - published.expanded, ordering: .relaxed)
     shared.entered.add(figures.entered - published.entered, ordering: .relaxed)
     shared.transitions.add(figures.transitions - published.transitions, ordering: .relaxed)
     shared.instructions.add(figures.instructions - published.instructions, ordering: .relaxed)
+    shared.stepBytes.add(figures.stepBytes - published.stepBytes, ordering: .relaxed)
     shared.bytes.add(figures.bytes - published.bytes, ordering: .relaxed)
     published = figures
     if shared.learnedAt.load(ordering: .relaxed) == 0, hasLearned {
