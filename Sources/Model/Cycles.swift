@@ -1,6 +1,6 @@
 import Emulator
 
-extension Explorer {
+extension SearchWorker {
   /// What the graph keeps of a loop that nothing can interrupt, and which counts as one state: what holds
   /// anywhere on it can be reached from everywhere on it.
   func flagsAround(_ flags: StateGraph.Flags) -> StateGraph.Flags {

@@ -104,6 +104,7 @@ extension Explorer {
       fresh.handlerLocks = world.handlerLocks
       fresh.handlerStacks = world.handlerStacks
       fresh.lockOrder = world.lockOrder
+      fresh.lockOrder.know()
       fresh.synchronisation = world.synchronisation
       let trace = Trace(world: fresh)
       var complete = trace.follow(c, failure: failure)

@@ -38,8 +38,8 @@ struct HandlerStacks {
   }
 
   mutating func noteAcquire(_ key: UInt64, on strand: UInt64, at rip: UInt64) {
-    guard beginnings[strand] != nil, locks[strand]?[key] == nil else { return }
-    locks[strand, default: [:]][key] = rip
+    guard beginnings[strand] != nil else { return }
+    locks[strand, default: [:]][key] = min(rip, locks[strand]?[key] ?? .max)
   }
 
   /// Where a handler that runs on such a stack takes a lock.

@@ -14,6 +14,12 @@ public final class PreparedImage {
     elf = try ELFImage(bytes)
   }
 
+  /// The same, with symbols that several threads may ask.
+  func forManyThreads() throws -> PreparedImage {
+    if symbols is SerialSymbolizer { return self }
+    return try PreparedImage(bytes: bytes, name: name, symbols: SerialSymbolizer(symbols))
+  }
+
   /// `i386` or `x86-64`.
   public var arch: String { elf.is64Bit ? "x86-64" : "i386" }
 }

@@ -215,37 +215,46 @@ extension World {
 }
 
 extension Explorer {
+  /// What CPUs may touch is learned anew when what is shared has changed; else what was learned stays.
+  func prepareFutures() {
+    for worker in workers {
+      let o = worker.world.machine.observation
+      if o.newlyShared > 0 || worker.hasReadDeadStack || worker.hasReadVictim {
+        worker.world.futures.forget()
+      }
+      worker.world.futures.beginPass()
+    }
+  }
+
+  /// One thread only: several would learn in an order that changes from run to run, and a checkpoint does
+  /// not hold what was relied on.
+  var mayExpandInPart: Bool { workerLimit == 1 && isCheckpointDue == nil && world.canPersist }
+}
+
+extension SearchWorker {
   /// Expands a state by a set of choices that is enough, if there is one all of whose steps lead to new
   /// states; by all, otherwise. So no cycle consists of states that were expanded in part.
-  func expandInPart(_ id: Int, _ choices: UInt32, _ cpuKey: Fingerprint, layer: Int) {
+  func expandInPart(_ id: Int, _ choices: UInt32, _ cpuKey: Fingerprint) {
     if !world.canPersist { world.futures.giveUp() }
     let here = world.machine.cpus.indices.map { world.standpoint($0) }
     let places = world.places()
     var taken: UInt32 = 0
     withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { targets in
-      /// - Returns: whether the state that it leads to is new, and nothing changed that others could see.
-      func step(_ choice: Int) -> Bool {
-        if taken != 0 {
-          queueStateInPlace()
-          snapshot.putBack(world.machine)
-        }
-        taken |= 1 << UInt32(choice)
-        let before = table.count
-        let target = take(choice, cpuKey, from: id, injected: layer)
-        targets[choice] = target
-        if target != Explorer.sink { world.noteStep(choice, from: here) }
-        return table.count > before && world.places() == places
-      }
+      /// - Returns: whether all states that they lead to are new, and nothing changed that others could see.
       func steps(_ mask: UInt32) -> Bool {
         var isEnough = true
-        // Going on comes last: see `expand`.
-        var rest = mask & ~taken & ~1
+        var rest = mask & ~taken
         while rest != 0 {
           let choice = rest.trailingZeroBitCount
           rest &= rest - 1
-          if !step(choice) { isEnough = false }
+          if taken != 0 { snapshot.putBack(world.machine) }
+          taken |= 1 << UInt32(choice)
+          let before = entered
+          let target = take(choice, cpuKey, from: id)
+          targets[choice] = target
+          if target != Explorer.sink { world.noteStep(choice, from: here) }
+          if entered == before || world.places() != places { isEnough = false }
         }
-        if mask & ~taken & 1 != 0 && !step(0) { isEnough = false }
         return isEnough
       }
       var isDone = false
@@ -262,7 +271,7 @@ extension Explorer {
         targets[n] = targets[choice]
         n += 1
       }
-      graph.addEdges(
+      self.steps.add(
         from: id, choices: taken,
         targets: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(targets)[..<n]))
     }

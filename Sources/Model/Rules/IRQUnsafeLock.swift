@@ -10,8 +10,9 @@ final class IRQUnsafeLock: Rule {
     let inHandler = world.depth > 0
     if h.kind == .acquiring {
       let key = world.handlerKey(h.lock)
+      // The lowest address, not the first: the order of the search must not show.
       if inHandler {
-        if world.handlerLocks[key] == nil { world.handlerLocks[key] = h.rip }
+        world.handlerLocks[key] = min(h.rip, world.handlerLocks[key] ?? .max)
       } else {
         world.handlerStacks.noteAcquire(key, on: world.strand, at: h.rip)
       }
