@@ -61,7 +61,9 @@ extension Machine {
       }
       i &+= 1
     }
-    if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
+    if (!write || kind & AccessKind.update != 0)
+      && kind & (AccessKind.stack | AccessKind.implicit | AccessKind.probed) == 0
+    {
       let words = cores[cpu].words
       let base =
         cores[cpu].mask == ~0 ? 0 : words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
@@ -69,13 +71,17 @@ extension Machine {
       if distance < 512 {
         observation.readsBelowStack += 1
         // An interrupt may just have pushed its frame over it. Not in ring 3: its entries change stacks.
-        if observation.stopAtShared && words[CPU.Word.cpl] == 0 && !cores[cpu].passing
-          && kind & AccessKind.probed == 0
-        {
+        if observation.stopAtShared && words[CPU.Word.cpl] == 0 && !cores[cpu].passing {
           faultVector = Machine.visibleFault
           return false
         }
       }
+      if Memory.isFilling(frame, at: offset, size: size, isOwn: ownStack) {
+        observation.readsOfFilling += 1
+        observation.fillingReadAt = cpus[cpu].linearIP
+      }
+    }
+    if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
       let shift = observation.victimSlotShift
       let slot = (observation.victimTop &+ (1 << shift) &- 1 &- linear) >> shift
       if slot < 64 && observation.victimSlots >> slot & 1 != 0 { observation.victimReads += 1 }

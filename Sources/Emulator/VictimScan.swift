@@ -33,8 +33,10 @@ private struct VictimScan {
   let endsFunction: (UInt64) -> Bool
   var use = VictimUse()
   /// Where the walk was, with the union of what was untouched there.
-  private var seen: [UInt64: UInt64] = [:]
-  private var work: [(at: UInt64, untouched: UInt64, slots: Int)] = []
+  private var seen: [UInt64: (untouched: UInt64, copies: UInt16)] = [:]
+  private var work: [(at: UInt64, untouched: UInt64, copies: UInt16, slots: Int)] = []
+  /// Registers that hold a copy of the stack pointer, or of one at some distance from it.
+  private var copies: UInt16 = 0
   private var decoder = ZydisDecoder()
   private var instruction = ZydisDecodedInstruction()
   private var operands = [ZydisDecodedOperand](repeating: ZydisDecodedOperand(), count: 10)
@@ -78,16 +80,18 @@ private struct VictimScan {
     var count = 0
     while let next = work.popLast(), count < VictimScan.instructionLimit {
       count += 1
+      copies = next.copies
       step(next.at, next.untouched, next.slots)
     }
   }
 
   private mutating func visit(_ at: UInt64, _ untouched: UInt64, _ slots: Int) {
-    if untouched == 0 { return }
-    let known = seen[at] ?? 0
-    if known & untouched == untouched { return }
-    seen[at] = known | untouched
-    work.append((at, known | untouched, slots))
+    if untouched == 0 && copies == 0 { return }
+    let known = seen[at] ?? (0, 0)
+    let now = (untouched: known.untouched | untouched, copies: known.copies | copies)
+    if now == known { return }
+    seen[at] = now
+    work.append((at, now.untouched, now.copies, slots))
   }
 
   /// - Parameter slots: slots pushed since the entry while it is still certain, else -1.
@@ -122,10 +126,19 @@ private struct VictimScan {
         use.savedSlots |= 1 << UInt64(slots + n)
       }
       if slots >= 0 { slots += 8 }
-    case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
+    case ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
+      let flags = untouched >> VictimScan.flagShift != 0
+      if flags && slots >= 0 && slots < 64 { use.savedSlots |= 1 << UInt64(slots) }
       if slots >= 0 { slots += 1 }
+      // Popped at once, they are in a register, which is then the victim's as if nothing was written to it.
+      if flags, let n = register(poppedAt: next) {
+        visit(
+          next + popLength(next), untouched | VictimScan.part(n, 7), slots > 0 ? slots - 1 : -1)
+        return
+      }
     case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister,
-      ZYDIS_MNEMONIC_LEA where isNothing, ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
+      ZYDIS_MNEMONIC_LEA where isNothing,
+      ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
       break
     case ZYDIS_MNEMONIC_MOV where isSaveOnStack:
       // As compilers save registers that a function must keep where they do not push them.
@@ -136,11 +149,20 @@ private struct VictimScan {
           use.savedSlots |= 1 << UInt64(slot)
         }
       }
+    case ZYDIS_MNEMONIC_LAHF:
+      if untouched >> VictimScan.flagShift != 0 { use.usesRegisters = true }
+    case ZYDIS_MNEMONIC_CMP, ZYDIS_MNEMONIC_TEST:
+      // How deep the stack is tells where it was interrupted. That a pointer is null does not.
+      if !isSameRegister && (isStackPointer(operands[0]) || isStackPointer(operands[1])) {
+        use.usesRegisters = true
+      }
+      judgeReads(untouched)
     default:
       judgeReads(untouched)
       if writesStackPointer { slots = -1 }
     }
     untouched &= ~written()
+    followCopies()
     // What PUSHA saved is back.
     if m == ZYDIS_MNEMONIC_POPAD { untouched = everything }
     // What compilers put where nothing comes to, behind a call that does not return.
@@ -157,6 +179,32 @@ private struct VictimScan {
       if !endsFunction(next) { visit(next, untouched & ~volatiles, slots) }
     default:
       visit(next, untouched, slots)
+    }
+  }
+
+  private func isStackPointer(_ operand: ZydisDecodedOperand) -> Bool {
+    guard let n = register(operand) else { return false }
+    return n == CPU.Register.sp || copies >> UInt16(n) & 1 != 0
+  }
+
+  /// Which registers hold copies of the stack pointer after the instruction.
+  private mutating func followCopies() {
+    var copied = false
+    switch instruction.mnemonic {
+    case ZYDIS_MNEMONIC_MOV: copied = isStackPointer(operands[1])
+    case ZYDIS_MNEMONIC_LEA:
+      if let base = number(operands[1].mem.base) {
+        copied = base == CPU.Register.sp || copies >> UInt16(base) & 1 != 0
+      }
+    case ZYDIS_MNEMONIC_ADD, ZYDIS_MNEMONIC_SUB: return
+    default: break
+    }
+    for n in 0..<Int(instruction.operand_count) where operands[n].actions & 0x2 != 0 {
+      guard let r = register(operands[n]), r != CPU.Register.sp else { continue }
+      copies = copied ? copies | 1 << UInt16(r) : copies & ~(1 << UInt16(r))
+    }
+    if instruction.meta.category == ZYDIS_CATEGORY_CALL {
+      copies &= is64Bit ? 0xF038 : 0xE8
     }
   }
 
@@ -202,6 +250,20 @@ private struct VictimScan {
       ZydisRegisterGetClass(whole) == (is64Bit ? ZYDIS_REGCLASS_GPR64 : ZYDIS_REGCLASS_GPR32)
     else { return nil }
     return Int(ZydisRegisterGetId(whole)) & 15
+  }
+
+  /// The register that a POP at this address pops into; nil where there is none.
+  private func register(poppedAt at: UInt64) -> Int? {
+    guard let byte = machine.peek(cpu, linear: at, size: 1) else { return nil }
+    if byte & 0xF8 == 0x58 && byte != 0x5C { return Int(byte & 7) }
+    guard is64Bit, byte == 0x41, let next = machine.peek(cpu, linear: at + 1, size: 1),
+      next & 0xF8 == 0x58
+    else { return nil }
+    return Int(next & 7) + 8
+  }
+
+  private func popLength(_ at: UInt64) -> UInt64 {
+    machine.peek(cpu, linear: at, size: 1) == 0x41 ? 2 : 1
   }
 
   private var writesStackPointer: Bool {

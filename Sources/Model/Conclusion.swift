@@ -207,6 +207,13 @@ extension Explorer {
         "\(scenario.cpus) CPUs, sequentially consistent: a store is seen by all of them at once, and an "
           + "interprocessor interrupt arrives at once.")
     }
+    if world.machine.observation.sharedTableWrites > 0 {
+      result.bounds.append("page-table changes are seen by all CPUs at once")
+      notes.append(
+        "A CPU changes page-table entries that are in use while another CPU runs with paging: stale "
+          + "translations are not modelled, and what the others access meanwhile is explored only at "
+          + "visible instructions.")
+    }
     if let n = scenario.maxInterrupts {
       result.bounds.append("at most \(n) interrupts in all")
     }

@@ -210,6 +210,25 @@ extension World {
     return rows.first { !Activation(ghost: ghost, row: $0).hasNoFrame } ?? rows.first
   }
 
+  /// The present strand, and those that entries in flight on it, on stacks of their own, have interrupted.
+  func interruptedStrands() -> [UInt64] {
+    let s = Ghost.Layout.suspended
+    var strands = [strand]
+    var next = 0
+    while next < strands.count {
+      for row in 0..<ghost.count(Ghost.Layout.activations) {
+        let entry = Activation(ghost: ghost, row: row)
+        guard entry.strand == strands[next], entry.fromCPL != 3,
+          let row = ghost.row(s, key: entry.interruptedSP)
+        else { continue }
+        let interrupted = ghost.field(s, row, 1)
+        if !strands.contains(interrupted) { strands.append(interrupted) }
+      }
+      next += 1
+    }
+    return strands
+  }
+
   /// Row of the outermost entry from user code on the present strand.
   private func outermostEntry() -> Int? {
     let t = Ghost.Layout.activations
@@ -249,6 +268,7 @@ extension World {
     var h = Happening(.stackLoaded, rip: event.rip)
     h.event = event
     happen(h)
+    let left = (strand: strand, depth: depth)
     if ghost[Ghost.Layout.ended + cpuIndex] == strand {
       // Nobody comes back to it: the next one to use this stack overwrites nothing.
       let s = strand
@@ -265,6 +285,7 @@ extension World {
     } else {
       strand = event.newSP
     }
+    handlerStacks.note(event, left: left, entered: (strand: strand, depth: depth))
     takeHandedOver()
     machine.observation.lowestSP = event.newSP
   }
@@ -490,16 +511,28 @@ extension World {
   }
 
   /// Whether an instruction that loaded the stack pointer left its stack: not when it takes off what was pushed
-  /// since the innermost entry, on one declared stack, nor when it is one of those that functions end with,
-  /// moved far, on no declared stack, to where nobody waits.
+  /// since the innermost entry, on one declared stack, nor when it is one of those that functions end
+  /// with, and both ends lie on one stack, or on none that is known and nobody waits where it went.
   private func changesStack(_ event: Event) -> Bool {
     if ghost.row(Ghost.Layout.suspended, key: event.newSP) != nil { return true }
+    if event.value != 0 {
+      return stackExtent(event.oldSP)?.low != stackExtent(event.newSP)?.low
+    }
     func declared(_ sp: UInt64) -> Int? { stacks.firstIndex { $0.low < sp && sp <= $0.high } }
-    let (from, to) = (declared(event.oldSP), declared(event.newSP))
-    if event.value != 0 { return from != to }
-    guard from != nil, from == to, event.newSP >= event.oldSP else { return true }
+    guard let from = declared(event.oldSP), from == declared(event.newSP),
+      event.newSP >= event.oldSP
+    else { return true }
     // Several stacks can be one to the job. What lies below the entry's frame is its own.
     return activationsOnStrand().first.map { $0.frame < event.newSP } ?? true
+  }
+
+  /// The stack on which a stack pointer lies: one that the job declares, or an object of the image.
+  func stackExtent(_ sp: UInt64) -> (low: UInt64, high: UInt64)? {
+    if let stack = stacks.first(where: { $0.low < sp && sp <= $0.high }) {
+      return (stack.low, stack.high)
+    }
+    guard let symbol = image.symbols.symbol(containing: sp &- 1), symbol.size > 0 else { return nil }
+    return (symbol.address, symbol.address + UInt64(symbol.size))
   }
 
   /// As `endStretch`, for a stack that is not the present one any more.

@@ -108,6 +108,7 @@ extension Explorer {
     do {
       let fresh = try makeWorld([])
       fresh.handlerLocks = world.handlerLocks
+      fresh.handlerStacks = world.handlerStacks
       fresh.lockOrder = world.lockOrder
       fresh.lockOrder.know()
       fresh.synchronisation = world.synchronisation

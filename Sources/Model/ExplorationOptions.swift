@@ -32,4 +32,6 @@ public enum Reduction: String, CaseIterable, Sendable, Codable {
   case stack
   /// A step that reads what an earlier one read is not executed again.
   case reuse
+  /// Of CPUs whose next steps nobody else can interfere with, only some are taken in a state.
+  case persistent
 }

@@ -58,7 +58,7 @@ public final class Explorer {
   /// The search has been taken over from a checkpoint and not gone on yet.
   var isResumed = false
   /// Threads that may explore.
-  private var workerLimit: Int
+  private(set) var workerLimit: Int
 
   /// Where a violation was found: a choice in a state. The order is that in which they are preferred.
   struct Occurrence: Comparable {
@@ -129,7 +129,11 @@ public final class Explorer {
       kinds: shared.kinds, count: shared.table.numbers, streams: olderSteps + workers.map(\.steps))
   }
 
-  var storedBytes: Int { shared.table.bytes + 2 * shared.table.numbers }
+  /// Bytes of the states and the steps between them.
+  var storedBytes: Int {
+    shared.table.bytes + 2 * shared.table.numbers
+      + shared.stepBytes.load(ordering: .relaxed) + olderSteps.reduce(0) { $0 + $1.byteCount }
+  }
 
   // MARK: The search
 
@@ -422,11 +426,11 @@ public final class Explorer {
     olderSteps = []
     // What an interrupted pass has taught.
     join()
-    if pass > 1 && workers.contains(where: \.hasReadDeadStack) {
+    prepareFutures()
+    if pass > 1, let reader = workers.first(where: \.hasReadDeadStack) {
+      let what = reader.world.describeDeadStackRead()
       for worker in workers { worker.world.reductions.remove(.stack) }
-      notes.append(
-        "Code reads below its stack pointer; the reduction `stack` was switched off for this scenario."
-      )
+      notes.append("\(what); the reduction `stack` was switched off for this scenario.")
     }
     if pass > 1 && workers.contains(where: \.hasReadVictim) {
       for worker in workers { worker.world.reductions.remove(.fuse) }
@@ -445,6 +449,7 @@ public final class Explorer {
       worker.observeState = observer
       worker.reset(shared)
     }
+    workers[0].expandsInPart = mayExpandInPart
     makeRoom()
     workers[0].enterSink()
   }

@@ -86,7 +86,10 @@ enum Knowledge {
     let first = worlds[0]
     for world in worlds.dropFirst() {
       first.handlerLocks.merge(world.handlerLocks) { min($0, $1) }
+      first.handlerStacks.merge(world.handlerStacks)
       first.synchronisation.formUnion(world.synchronisation)
+      let tableWrites = world.machine.observation.sharedTableWrites
+      if tableWrites > 0 { first.machine.observation.sharedTableWrites = tableWrites }
       first.lockOrder.formUnion(world.lockOrder)
       first.slack.merge(world.slack) { max($0, $1) }
       first.deepest.merge(world.deepest) { min($0, $1) }
@@ -95,6 +98,7 @@ enum Knowledge {
     for world in worlds { world.victimUses.removeAll() }
     for world in worlds.dropFirst() {
       world.handlerLocks = first.handlerLocks
+      world.handlerStacks = first.handlerStacks
       world.synchronisation = first.synchronisation
       world.lockOrder = first.lockOrder
       world.victimSeen = first.victimSeen

@@ -6,12 +6,14 @@ final class SearchWorker: @unchecked Sendable {
   let world: World
   let runs: RunCache
   private(set) var shared: SharedSearch
-  private var snapshot: Snapshot
+  var snapshot: Snapshot
   private let baseCPUs: [[UInt64]]
   let baseFingerprint: Fingerprint
 
   private(set) var reservation = StateTable.Reservation()
-  private(set) var steps = StepStream()
+  var steps = StepStream()
+  /// Whether this pass expands states in part: see `expandInPart`.
+  var expandsInPart = false
   private var kindCache = StateKinds.Cache()
   private var contextTops: [UInt64] = []
   /// Found in this round: to be expanded in the next one, and in the next layer.
@@ -67,6 +69,7 @@ final class SearchWorker: @unchecked Sendable {
     self.shared = shared
     world.machine.observation.newlyShared = 0
     world.machine.observation.readsBelowStack = 0
+    world.machine.observation.readsOfFilling = 0
     world.slack = [:]
     world.deepest = [:]
     reservation = StateTable.Reservation()
@@ -116,7 +119,7 @@ final class SearchWorker: @unchecked Sendable {
   /// Whether this world came upon something that another pass must begin with.
   var hasLearned: Bool {
     world.machine.observation.newlyShared > 0 || hasReadDeadStack || hasReadVictim
-      || world.lockOrder.hasNewInversion
+      || world.lockOrder.hasNewInversion || world.futures.mistakes > 0
   }
 
   /// A handler looks at where, or with what in its registers, it interrupted.
@@ -124,12 +127,12 @@ final class SearchWorker: @unchecked Sendable {
     world.fuses && (world.victimSeen || world.machine.observation.victimReads > 0)
   }
 
-  var hasReadDeadStack: Bool { world.scrubs && world.machine.observation.readsBelowStack > 0 }
+  var hasReadDeadStack: Bool { world.scrubs && world.readsDeadStack }
 
   /// Grows with whatever is learned.
   private var learnedCount: Int {
     let o = world.machine.observation
-    return o.newlyShared &+ o.readsBelowStack &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
+    return o.newlyShared &+ o.readsBelowStack &+ o.readsOfFilling &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
   }
 
   // MARK: Figures
@@ -139,6 +142,7 @@ final class SearchWorker: @unchecked Sendable {
     var entered = 0
     var transitions = 0
     var instructions = 0
+    var stepBytes = 0
     var bytes = 0
   }
   private var figures = Figures()
@@ -152,11 +156,13 @@ final class SearchWorker: @unchecked Sendable {
   func publish() {
     figures.instructions = Int(world.machine.instructions &- instructionsBefore)
     figures.transitions = steps.edgeCount
-    figures.bytes = steps.byteCount + runs.bytes + plain.bytes + injected.bytes
+    figures.stepBytes = steps.byteCount
+    figures.bytes = runs.bytes + plain.bytes + injected.bytes
     shared.expanded.add(figures.expanded - published.expanded, ordering: .relaxed)
     shared.entered.add(figures.entered - published.entered, ordering: .relaxed)
     shared.transitions.add(figures.transitions - published.transitions, ordering: .relaxed)
     shared.instructions.add(figures.instructions - published.instructions, ordering: .relaxed)
+    shared.stepBytes.add(figures.stepBytes - published.stepBytes, ordering: .relaxed)
     shared.bytes.add(figures.bytes - published.bytes, ordering: .relaxed)
     published = figures
     if shared.learnedAt.load(ordering: .relaxed) == 0, hasLearned {
@@ -224,16 +230,14 @@ final class SearchWorker: @unchecked Sendable {
     world.memory.clearJournal()
     snapshot.take(world.machine)
     let cpuKey = world.reuses ? world.cpuKey() : Fingerprint()
+    if expandsInPart { return expandInPart(id, choices, cpuKey) }
     withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { targets in
       var rest = choices
       var count = 0
       while rest != 0 {
         let choice = rest.trailingZeroBitCount
         rest &= rest - 1
-        targets[count] =
-          world.reuses
-          ? reuse(choice, cpuKey, from: id)
-          : settle(world.advance(choice), from: id, choice: choice)
+        targets[count] = take(choice, cpuKey, from: id)
         count += 1
         if rest != 0 { snapshot.putBack(world.machine) }
       }
@@ -241,6 +245,14 @@ final class SearchWorker: @unchecked Sendable {
         from: id, choices: choices,
         targets: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(targets)[..<count]))
     }
+  }
+
+  /// Takes a step.
+  /// - Returns: the number of the state that it leads to.
+  func take(_ choice: Int, _ cpuKey: Fingerprint, from id: Int) -> Int {
+    world.reuses
+      ? reuse(choice, cpuKey, from: id)
+      : settle(world.advance(choice), from: id, choice: choice)
   }
 
   /// Takes a step, by executing it only if none like it was executed before.
@@ -297,7 +309,7 @@ final class SearchWorker: @unchecked Sendable {
         var flags = stateInfo()
         switch terminal {
         case .halted: flags |= StateGraph.Info.halted
-        case .spinning: flags |= StateGraph.Info.spinning
+        case .spinning: flags = flagsAround(flags) | StateGraph.Info.spinning
         case .exited: flags |= StateGraph.Info.exited
         }
         shared.kinds.set(id, flags, waits: false, &kindCache)
@@ -403,7 +415,7 @@ final class SearchWorker: @unchecked Sendable {
   }
 
   /// What the graph keeps of the present state.
-  private func stateInfo() -> StateGraph.Flags {
+  func stateInfo() -> StateGraph.Flags {
     var flags: StateGraph.Flags = 0
     for (index, cpu) in world.machine.cpus.enumerated() {
       let activity = cpu[CPU.Word.activity]

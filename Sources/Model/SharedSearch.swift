@@ -32,7 +32,8 @@ final class SharedSearch: @unchecked Sendable {
   let entered = Atomic<Int>(0)
   let transitions = Atomic<Int>(0)
   let instructions = Atomic<Int>(0)
-  /// Bytes of steps, caches and what waits.
+  let stepBytes = Atomic<Int>(0)
+  /// Bytes of caches, and of what was found in this round.
   let bytes = Atomic<Int>(0)
   /// States entered by a process that a checkpoint is of.
   var enteredBefore = 0

@@ -152,7 +152,7 @@ final class StateTable: @unchecked Sendable {
   func grow(unused: [Range<Int>]) {
     index.clear(capacity)
     // Where memory counts, in smaller steps.
-    capacity += capacity < 1 << 22 ? capacity : capacity / 4
+    capacity += capacity < 1 << 18 ? capacity : capacity / 4
     enterAll(unused: unused)
   }
 

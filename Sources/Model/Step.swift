@@ -99,7 +99,8 @@ extension World {
       return choices == 0 ? 0 : goesOn ? choices | 1 : choices
     }
     let choices = available() | goingOn(except: cpuIndex) | offerNextValue()
-    if choices == 0 || !goesOn { return choices }
+    // What a CPU does alone must be learned, too, where others are judged by it: see `Futures`.
+    if !goesOn || (choices == 0 && !persists) { return choices }
     return choices | 1 << UInt32(Choice.goOn(cpuIndex))
   }
 
@@ -228,6 +229,31 @@ extension World {
     return settle(terminal: .spinning)
   }
 
+  /// Goes once around a loop that nothing can interrupt, and at which a run has come to rest as
+  /// `Terminal.spinning`, instruction by instruction.
+  /// - Parameter visit: called at each of its places.
+  func goAround(_ visit: () -> Void) {
+    var spin = SpinDetector()
+    var pass = false
+    for _ in 0..<World.deterministicLimit {
+      _ = configure()
+      machine.observation.stopSize = 0
+      let stop = machine.run(cpu: cpuIndex, limit: 1, passFirst: pass)
+      pass = false
+      switch stop {
+      case .visible:
+        _ = passHooks()
+        pass = true
+        continue
+      case .event: _ = handleEvent()
+      case .limit: break
+      default: return
+      }
+      visit()
+      if spin.observe(key()) { return }
+    }
+  }
+
   var endsNow: Bool { violations.contains(where: \.endsPath) }
 
   /// Sets what the next run watches.
@@ -235,7 +261,7 @@ extension World {
   private func configure() -> Bool {
     // NMI handlers see what code with IF=0 does.
     let own = cpu.interruptsEnabled || !raisesLate || nmiMayCome
-    let choose = own || (cpuCount > 1 && othersMayAct)
+    let choose = own || (cpuCount > 1 && (persists || othersMayAct))
     watchOwner()
     machine.observation.stopAtShared = choose
     // With IF=0, what changes IF concerns no other CPU.
@@ -456,7 +482,7 @@ extension World {
     machine.observation.lowestSP = cpu.rsp
   }
 
-  /// Zeroes the bytes of `low..<high`, aligned down and up to four bytes inside.
+  /// Overwrites the bytes of `low..<high` with what stands for nothing.
   func scrub(_ low: UInt64, _ high: UInt64) {
     guard high - low <= 1 << 16 else { return }
     var a = low & ~7
@@ -470,7 +496,7 @@ extension World {
         if memory.isShared(at: physical) { mask &= 0xF0 }
         if memory.isShared(at: physical + 4) { mask &= 0x0F }
       }
-      memory.clear(at: physical, mask: mask)
+      memory.fill(at: physical, mask: mask)
       a += 8
     }
   }
@@ -484,7 +510,9 @@ extension World {
     if !ignored.isEmpty {
       for (physical, keep) in ignored {
         let value = memory.contents(ofWord: physical >> 3)
-        if value & ~keep != 0 { f.replace(value, by: value & keep, at: physical) }
+        if value & ~keep != 0 {
+          f.replace(Memory.live(value), by: Memory.live(value & keep), at: physical)
+        }
       }
     }
     f.low &+= cpus.low

@@ -12,12 +12,18 @@ final class World {
   let ghost: Ghost
   let slotSize: UInt64
   let book: RuleBook
-  var reductions: Set<Reduction> { didSet { noteReductions() } }
+  var reductions: Set<Reduction> {
+    didSet {
+      noteReductions()
+      if !scrubs { unfillStacks() }
+    }
+  }
   // The same, for the inner loops.
   private(set) var fuses = true
   private(set) var raisesLate = true
   private(set) var scrubs = true
   private(set) var reuses = true
+  private(set) var persists = true
 
   /// How the start was come to, and what sources the image had programmed there, in words.
   var bootNotes: [String] = []
@@ -80,6 +86,10 @@ final class World {
   var registry = OwnerRegistry()
   /// Locks that some handler takes, by `handlerKey`, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
+  /// What CPUs may still touch, from where they stand.
+  var futures = Futures()
+  /// Stacks that handlers switch to by hand.
+  var handlerStacks = HandlerStacks()
   /// Physical addresses / 4 of bytes that synchronise contexts: see `learnSynchronisation`.
   var synchronisation: Set<UInt64> = []
   /// Which locks were acquired while which were held.
@@ -94,6 +104,8 @@ final class World {
   /// A handler looks at the registers of what it interrupted.
   var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
+  /// Words of unused stack that were marked as such, by physical address.
+  var filled: [UInt64] = []
 
   /// A lock together with the present CPU: a handler on another one does no harm here.
   func handlerKey(_ lock: UInt64) -> UInt64 { lock ^ UInt64(cpuIndex) << 56 }
@@ -110,10 +122,14 @@ final class World {
 
   /// Whether what a whole search decides says that a violation counts.
   func isConfirmed(_ v: Violation) -> Bool {
-    if let lock = v.onlyIfHandlerTakes, handlerLocks[lock] == nil { return false }
+    if let lock = v.onlyIfHandlerTakes, handlerSite(of: lock) == nil { return false }
+    if let strand = v.unlessHandlerStack, handlerStacks.strands.contains(strand) { return false }
     if let word = v.unlessSynchronised, synchronisation.contains(word) { return false }
     return true
   }
+
+  /// Where some handler takes a lock, by `handlerKey`; nil: none does.
+  func handlerSite(of key: UInt64) -> UInt64? { handlerLocks[key] ?? handlerStacks.site(of: key) }
 
   struct OwnerKey: Equatable {
     let strand: UInt64
@@ -187,6 +203,7 @@ final class World {
     raisesLate = reductions.contains(.late)
     scrubs = reductions.contains(.stack)
     reuses = reductions.contains(.reuse)
+    persists = reductions.contains(.persistent)
   }
 
   // MARK: Resolving names
@@ -275,6 +292,7 @@ final class World {
         cpu.cpl == 3 ? cpu[CPU.Word.kernelGSBase] : cpu.base(CPU.Segment.gs)
     }
     cpuIndex = 0
+    fillUnusedStacks()
     memory.setBase()
     machine.observation.stopAtShared = true
     machine.keepsOutput = false
