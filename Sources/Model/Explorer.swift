@@ -422,6 +422,8 @@ public final class Explorer {
     let (id, isNew) = table.insert(world.key(cpus: cpuKey))
     if isNew {
       observeState?(world.machine)
+      // A step that was repeated, not executed, says nothing of that.
+      world.isAtEnd = false
       noteOutcome(id)
       graph.add(stateInfo())
       if Choice.isInjection(choice) {

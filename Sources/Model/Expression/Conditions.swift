@@ -133,7 +133,8 @@ extension World {
       do {
         if try condition.value(in: self) != 0 { continue }
       } catch {
-        obstacle = "`\(condition.text)` has no value: "
+        obstacle =
+          "`\(condition.text)` has no value: "
           + ((error as? Condition.NoValue)?.reason ?? "\(error)")
         continue
       }
