@@ -349,9 +349,15 @@ public final class Memory {
       }
     }
     for entry in difference {
-      frames[Int(entry.number >> 9)]!.assumingMemoryBound(to: UInt64.self)[
-        Int(entry.number & 511)] =
-        entry.value
+      // The difference may come from another memory with the same base.
+      let p = frame(Int(entry.number >> 9))
+      let bits = p.advanced(by: Memory.bitmapOffset + Int(entry.number >> 6 & 7) &* 8)
+        .assumingMemoryBound(to: UInt64.self)
+      let bit: UInt64 = 1 << UInt64(entry.number & 63)
+      if bits.pointee & bit == 0 {
+        markDirty(bits, bit, frame: p, index: Int(entry.number >> 9))
+      }
+      p.assumingMemoryBound(to: UInt64.self)[Int(entry.number & 511)] = entry.value
     }
   }
 }

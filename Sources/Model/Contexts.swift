@@ -132,10 +132,13 @@ extension World {
   /// Finds out, once for each handler, whether it looks at registers of what it interrupts.
   private func noteVictimUse(_ vector: Int) {
     let entry = cpu.linearIP
-    if let known = victimUses[vector], known.entry == entry { return }
+    if victimUses[vector]?.entries.contains(entry) == true { return }
     // Read once, whatever becomes of the step: not something that this step depends on.
     let use = memory.withoutRecording { machine.victimUse(cpuIndex, entry: entry) }
-    victimUses[vector] = (entry, use)
+    let (known, isMore) = registry.enter(entry, use, of: vector)
+    victimUses[vector] = known
+    // Another handler for the same vector: what the first one was judged by was not all.
+    if isMore { machine.observation.newlyShared += 1 }
     if use.usesRegisters { victimSeen = true }
   }
 
@@ -155,9 +158,17 @@ extension World {
       machine.observation.victimTop = ghost.field(t, row, 0) + 4 * slot
       machine.observation.victimSlots =
         0b10100 | (fromUser || slot == 8 ? 0b10 : 0)
-        | (victimUses[Int(packed & 0xFFFF)]?.use.savedSlots ?? 0) << 5
+        | savedSlots(of: Int(packed & 0xFFFF)) << 5
       return
     }
+  }
+
+  /// Where a vector's handler saves registers. It may have been entered in another thread's world.
+  private func savedSlots(of vector: Int) -> UInt64 {
+    if let known = victimUses[vector] { return known.savedSlots }
+    let known = registry.victimUse(of: vector)
+    victimUses[vector] = known
+    return known.savedSlots
   }
 
   private func returned(_ event: Event) {

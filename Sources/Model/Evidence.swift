@@ -109,6 +109,7 @@ extension Explorer {
       let fresh = try makeWorld([])
       fresh.handlerLocks = world.handlerLocks
       fresh.lockOrder = world.lockOrder
+      fresh.lockOrder.know()
       fresh.synchronisation = world.synchronisation
       let trace = Trace(world: fresh)
       var complete = trace.follow(c, failure: failure)

@@ -15,6 +15,10 @@ public struct ExplorationOptions: Sendable {
   public var counterexamplesPerRule = 8
   /// Threads that explore.
   public var workers = 1
+  /// States that one thread finds before others are started.
+  package var statesFoundAlone = 4000
+  /// A round is shared by as many threads as have this many states each.
+  package var statesPerThread = 128
   public init() {}
 }
 

@@ -26,6 +26,12 @@ public final class PreparedImage {
     markers = original.markers
   }
 
+  /// The same, with symbols that several threads may ask.
+  func forManyThreads() throws -> PreparedImage {
+    if symbols is SerialSymbolizer { return self }
+    return try PreparedImage(bytes: bytes, name: name, symbols: SerialSymbolizer(symbols))
+  }
+
   /// `i386` or `x86-64`.
   public var arch: String { elf.is64Bit ? "x86-64" : "i386" }
 }

@@ -89,7 +89,7 @@ final class Replayer {
     }
     // The other order of two locks was met elsewhere in that search.
     let locks = c.identity.lockClasses.compactMap { world.image.symbols.symbol(named: $0)?.address }
-    if locks.count == 2 { world.lockOrder.note(locks[1], then: locks[0]) }
+    if locks.count == 2 { world.lockOrder.know(locks[1], then: locks[0]) }
   }
 
   /// The same defect: the same rule, broken by the same functions with the same locks.

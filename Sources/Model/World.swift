@@ -71,6 +71,8 @@ final class World {
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
   var owners: [OwnerKey] = []
+  /// Where the numbers come from.
+  var registry = OwnerRegistry()
   /// Locks that some handler takes, by `handlerKey`, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
   /// Physical addresses / 4 of bytes that synchronise contexts: see `learnSynchronisation`.
@@ -82,8 +84,8 @@ final class World {
   var slack: [Int: UInt64] = [:]
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]
-  /// What handlers make of the registers that they find, by vector.
-  var victimUses: [Int: (entry: UInt64, use: VictimUse)] = [:]
+  /// What handlers make of the registers that they find, by vector, as far as this world has met it.
+  var victimUses: [Int: OwnerRegistry.Handlers] = [:]
   /// A handler looks at the registers of what it interrupted.
   var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
@@ -108,7 +110,7 @@ final class World {
     return true
   }
 
-  struct OwnerKey {
+  struct OwnerKey: Equatable {
     let strand: UInt64
     let depth: Int
   }
@@ -397,8 +399,8 @@ final class World {
     for (i, key) in owners.enumerated() where key.strand == strand && key.depth == depth {
       return UInt32(i + 1)
     }
-    owners.append(OwnerKey(strand: strand, depth: depth))
-    return UInt32(owners.count)
+    owners = registry.enter(OwnerKey(strand: strand, depth: depth))
+    return owner(strand: strand, depth: depth)
   }
 
   /// Records of entries in flight whose frames lie on the present strand, innermost first.

@@ -147,34 +147,32 @@ extension World {
   }
 }
 
-extension Explorer {
-  /// Takes down what is observed in a state where all work is done.
-  func noteOutcome(_ state: Int) {
-    guard !world.conditions.observed.isEmpty, world.isWorkDone else { return }
+extension World {
+  /// Values of what is observed; nil, with `obstacle` set, where one has none.
+  func observedValues() -> [Int64]? {
     var values: [Int64] = []
-    for condition in world.conditions.observed {
+    for condition in conditions.observed {
       do {
-        values.append(try condition.value(in: world))
+        values.append(try condition.value(in: self))
       } catch {
-        let reason = (error as? Condition.NoValue)?.reason ?? "\(error)"
-        obstacles["`\(condition.text)` has no value: \(reason)", default: 0] += 1
-        return
+        obstacle =
+          "`\(condition.text)` has no value: "
+          + ((error as? Condition.NoValue)?.reason ?? "\(error)")
+        return nil
       }
     }
-    if outcomes[values] != nil { return }
-    if outcomes.count >= World.outcomeLimit {
-      obstacles["more than \(World.outcomeLimit) outcomes", default: 0] += 1
-      return
-    }
-    outcomes[values] = state
+    return values
   }
+}
 
+extension Explorer {
   /// The outcomes, each with a shortest schedule, replayed on a fresh machine.
-  func observedOutcomes() -> [ObservedOutcome]? {
+  func observedOutcomes(_ graph: StateGraph) -> [ObservedOutcome]? {
     guard scenario.observe?.isEmpty == false else { return nil }
-    let paths = ShortestPaths(graph: graph, from: root)
+    let paths = ShortestPaths(graph: graph, from: root) { table.key($0) }
     var found: [ObservedOutcome] = []
-    for (values, state) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+    for (values, place) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      let state = place.state
       guard paths.cost[state] != ShortestPaths.unreachable,
         let schedule = walk(paths.choices(to: state))
       else {

@@ -10,10 +10,11 @@ final class IRQUnsafeLock: Rule {
     let inHandler = world.depth > 0
     if h.kind == .acquiring {
       let key = world.handlerKey(h.lock)
-      if inHandler && world.handlerLocks[key] == nil { world.handlerLocks[key] = h.rip }
-      let exclusive = key ^ World.exclusiveMark
-      if inHandler && !world.isShared(h.discipline) && world.handlerLocks[exclusive] == nil {
-        world.handlerLocks[exclusive] = h.rip
+      // The lowest address, not the first: the order of the search must not show.
+      if inHandler { world.handlerLocks[key] = min(h.rip, world.handlerLocks[key] ?? .max) }
+      if inHandler && !world.isShared(h.discipline) {
+        let exclusive = key ^ World.exclusiveMark
+        world.handlerLocks[exclusive] = min(h.rip, world.handlerLocks[exclusive] ?? .max)
       }
     } else if !inHandler && world.cpu.interruptsEnabled {
       world.report(
