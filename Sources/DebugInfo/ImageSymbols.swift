@@ -16,6 +16,7 @@ public final class ImageSymbols: Symbolizer {
   private let dwarf: OpaquePointer?
   private let table: SymbolTable
   private lazy var lines = DebugLines(dwarf: dwarf)
+  private lazy var variables = DebugVariables(dwarf: dwarf)
   private var openFrames: CallFrames?
   private var frames: CallFrames {
     if let openFrames { return openFrames }
@@ -64,6 +65,10 @@ public final class ImageSymbols: Symbolizer {
 
   public func location(of address: UInt64) -> (location: SourceLocation, inlined: [String])? {
     lines.location(of: address)
+  }
+
+  public func variable(named name: String) -> VariableShape? {
+    table.symbol(named: name).flatMap { variables.shape(at: $0.address) }
   }
 
   public func unwind(

@@ -31,7 +31,7 @@ public struct ELFImage: Sendable {
   /// Linear address of the entry point.
   public let entry: UInt64
   /// Loadable segments that are not empty, in the order of the file.
-  public let segments: [Segment]
+  public private(set) var segments: [Segment]
 
   /// - Throws: `ImageError`.
   public init(_ bytes: [UInt8]) throws(ImageError) {
@@ -108,6 +108,13 @@ public struct ELFImage: Sendable {
     }
     if segments.isEmpty { throw .noSegments }
     return segments
+  }
+
+  /// The same image with a segment at another physical address.
+  public func moving(segment index: Int, to physical: UInt64) -> ELFImage {
+    var moved = self
+    moved.segments[index].physical = physical
+    return moved
   }
 
   /// The physical address at which a linear address of the image is loaded, nil when no segment

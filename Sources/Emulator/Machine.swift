@@ -251,6 +251,8 @@ public struct Observation {
   public var clobberedRead: UInt64 = 0
   /// The lowest stack pointer since it was last set (of the CPU that runs).
   public var lowestSP = UInt64.max
+  /// Shadow words of bytes whose writes are visible at all times (`Machine.watch`): their addresses.
+  var watched: [UInt] = []
   /// Whether each data access is appended to `accesses`.
   public var logAccesses = false
   public var accesses: [Access] = []

@@ -174,7 +174,7 @@ extension Machine {
 
   /// Copies bytes to physical memory and clears what follows them up to `size`. Whole words at a
   /// time: images have megabytes.
-  private func fill(_ physical: UInt64, with bytes: ArraySlice<UInt8>, size: UInt64) {
+  func fill(_ physical: UInt64, with bytes: ArraySlice<UInt8>, size: UInt64) {
     var index = bytes.startIndex
     var address = physical
     let end = physical + size

@@ -131,8 +131,8 @@ extension Machine {
     _ kind: UInt8, write: Bool
   ) -> Bool {
     if now & Shadow.shared != 0 {
-      if observation.stopAtShared && kind & (AccessKind.implicit | AccessKind.probed) == 0
-        && !cores[cpu].passing
+      if kind & (AccessKind.implicit | AccessKind.probed) == 0 && !cores[cpu].passing
+        && (observation.stopAtShared || (write && isWatched(shadow)))
       {
         faultVector = Machine.visibleFault
         return false
@@ -168,6 +168,22 @@ extension Machine {
       shadow.pointee = now | Shadow.readByMany
     }
     return true
+  }
+
+  /// Makes accesses to four bytes visible from now on, and writes to them even where nothing else is.
+  public func watch(physical: UInt64) {
+    let frame = memory.frame(Int(physical >> 12))
+    let shadow = (frame + (Memory.shadowOffset + Int(physical & 0xFFC)))
+      .assumingMemoryBound(to: UInt32.self)
+    shadow.pointee |= Shadow.shared
+    let known = observation.watched
+    guard !known.contains(UInt(bitPattern: shadow)) else { return }
+    observation.watched.append(UInt(bitPattern: shadow))
+  }
+
+  @inline(never) private func isWatched(_ shadow: UnsafeMutablePointer<UInt32>) -> Bool {
+    if observation.watched.isEmpty { return false }
+    return observation.watched.contains(UInt(bitPattern: shadow))
   }
 
   /// The processor itself reads a descriptor or a task state segment, at a moment that a raised

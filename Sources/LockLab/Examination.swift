@@ -180,6 +180,9 @@ final class Examination {
       do {
         let recorded = try store.record(
           counterexample, scenario: scenario, image: item.image.record, run: run)
+        if item.image.isLinkedHere {
+          try store.keep(item.image.record, bytes: item.image.prepared.bytes)
+        }
         let fingerprint = counterexample.identity.fingerprint
         let isNew = recorded.isNew || findings[fingerprint]?.isNew == true
         findings[fingerprint] = Finding(

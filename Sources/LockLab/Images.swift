@@ -25,6 +25,7 @@ struct LoadedImage {
     case .file(let path):
       display = path
       bytes = try readFile(path, limit: 1 << 30)
+    case .objects: throw Failure("object files of '\(name)' are not linked")
     case .bytes(let kept, let origin):
       display = "image '\(origin)'"
       bytes = kept
@@ -41,7 +42,22 @@ struct LoadedImage {
   }
 }
 
+extension LoadedImage {
+  /// Whether the bytes are nowhere but here.
+  var isLinkedHere: Bool { record.origin.hasPrefix("linked:") }
+}
+
 extension JobScenario {
+  /// What one scenario stubs is missing in all that share its image.
+  func checkStubs(of request: LinkRequest?) throws {
+    guard let request else { return }
+    let own = Set((scenario.stubs ?? []).map(\.symbol))
+    if let other = request.stubs.keys.sorted().first(where: { !own.contains($0) }) {
+      throw error(
+        "another scenario of this image stubs '\(other)'; stub it here, too, or under `defaults`")
+    }
+  }
+
   /// Every symbol that the job names must be in the image.
   func check(against symbols: ImageSymbols) throws {
     for use in self.symbols.sorted(by: { $0.key < $1.key }).flatMap(\.value)

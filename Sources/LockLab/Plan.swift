@@ -16,12 +16,20 @@ struct Plan {
       var loaded: [String: LoadedImage] = [:]
       for scenario in job.scenarios {
         let name = scenario.scenario.image
-        let image = try loaded[name] ?? LoadedImage(job.images[name]!, name: name)
+        let image = try loaded[name] ?? Self.load(name, of: job)
         loaded[name] = image
         try scenario.check(against: image.symbols)
+        try scenario.checkStubs(of: job.links[name])
         items.append(Item(job: scenario, image: image))
       }
     }
+  }
+
+  private static func load(_ name: String, of job: Job) throws -> LoadedImage {
+    let source = job.images[name]!
+    guard let request = job.links[name] else { return try LoadedImage(source, name: name) }
+    return try LoadedImage(
+      .bytes(try Linker(request: request).link(), origin: source.origin), name: name)
   }
 
   /// The jobs that are named, with only the scenarios that are chosen.

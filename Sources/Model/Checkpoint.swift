@@ -27,6 +27,10 @@ extension Explorer {
       try out.put($0.key)
       try out.put($0.value)
     }
+    try out.put(all: outcomes) {
+      try out.put($0.key)
+      try out.put($0.value)
+    }
     try shared.write(to: out, unused: workers.map(\.reservation.rest))
     try out.put(all: olderSteps + workers.map(\.steps)) { try $0.write(to: out) }
     try rounds.write(to: out)
@@ -51,7 +55,11 @@ extension Explorer {
       try input.getAll { try input.getString() }.compactMap(Reduction.init(rawValue:)))
     let found = try input.getAll { (try Violation(from: input), try input.get(Occurrence.self)) }
     let obstacles = try input.getAll { (try input.getString(), try input.getInt()) }
+    let outcomes = try input.getAll {
+      (try input.getArray(Int64.self), try input.get(Occurrence.self))
+    }
     reset()
+    self.outcomes = Dictionary(uniqueKeysWithValues: outcomes)
     firstBrokenAt = broken < 0 ? nil : broken
     occurrences = Dictionary(uniqueKeysWithValues: found)
     self.obstacles = Dictionary(uniqueKeysWithValues: obstacles)

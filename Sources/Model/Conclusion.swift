@@ -31,6 +31,7 @@ extension Explorer {
     if !candidates.isEmpty || !judgement.findings.isEmpty {
       result.counterexamples = counterexamples(graph, candidates, judgement)
     }
+    result.outcomes = observedOutcomes()
     describeEnvironment(&result)
     if let cut { notes.append(cut) }
     for (what, times) in obstacles.sorted(by: { $0.key < $1.key }) {
@@ -69,8 +70,12 @@ extension Explorer {
       ends.append("More counterexamples were found than are kept of a rule.")
     }
     // A triple fault and a failed assertion end the kernel itself; elsewhere it would have gone on.
-    let ended = Set(candidates.filter(\.violation.endsPath).map(\.violation.rule))
-      .subtracting([TripleFault.name, AssertionFailed.name])
+    let ended = Set(
+      candidates.map(\.violation).filter { v in
+        // An assertion's tag is the condition of a job, which ends nothing.
+        v.endsPath && v.rule != TripleFault.name
+          && (v.rule != AssertionFailed.name || !v.tags.isEmpty)
+      }.map(\.rule))
     if !ended.isEmpty {
       ends.append(
         "\(ScenarioResult.beyondABrokenRule) (\(ended.sorted().joined(separator: ", ")))."

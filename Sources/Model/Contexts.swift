@@ -52,7 +52,11 @@ extension World {
   /// - Returns: false when a rule found broken ends the execution.
   func takeDelivery() -> Bool {
     // The delivery itself can end in a triple fault; the event then is of no delivery that was made.
-    guard cpu[CPU.Word.activity] == CPU.Activity.shutdown else { return handleEvent() }
+    guard cpu[CPU.Word.activity] == CPU.Activity.shutdown else {
+      guard handleEvent() else { return false }
+      if conditions.hasInvariants { judgeInvariants(at: machine.event.rip) }
+      return !endsNow
+    }
     happen(Happening(.shutdown, rip: cpu.rip))
     return false
   }
@@ -515,6 +519,8 @@ extension World {
       let s = strand
       forgetActivations { $0.strand == s }
     }
+    if site.isEnd { isAtEnd = true }
+    if conditions.hasInvariants { judgeInvariants(at: rip) }
     return !endsNow
   }
 

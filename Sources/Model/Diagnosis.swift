@@ -18,6 +18,12 @@ struct Diagnosis {
 
   func diagnose() -> Result {
     if let cpu = failure.cpu { world.turn(to: cpu) }
+    if case .busy(let cpu) = failure, world.machine.isHalted(cpu: cpu), !world.hasReturned(cpu) {
+      let rip = world.cpu.rip
+      return Result(
+        identity: identity("lost-wakeup", [], [rip]),
+        title: "CPU \(cpu) is halted at \(names.site(rip)), and nothing wakes it for good")
+    }
     switch failure {
     case .spinning, .busy, .interruptsOff: return world.cpuCount > 1 ? together() : running()
     case .halted: return halted()

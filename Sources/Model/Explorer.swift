@@ -23,6 +23,8 @@ public final class Explorer {
   var rounds = Rounds()
   var occurrences: [Violation: Occurrence] = [:]
   var obstacles: [String: Int] = [:]
+  /// Values of what is observed where all work is done, each with the first such state.
+  var outcomes: [[Int64]: Occurrence] = [:]
   var notes: [String] = []
   var pass = 1
   var progress = SearchProgress()
@@ -84,7 +86,7 @@ public final class Explorer {
     var scenario = scenario
     if let bound = options.maxInterrupts { scenario.maxInterrupts = bound }
     let complete = scenario
-    let image = options.workers > 1 ? try image.forManyThreads() : image
+    let image = options.workers > 1 ? image.forManyThreads() : image
     let make = { try World(scenario: complete, image: image, reductions: $0) }
     self.init(world: try make(options.reductions), options: options, makeWorld: make)
     workerLimit = max(1, options.workers)
@@ -367,6 +369,8 @@ public final class Explorer {
         occurrences[violation] = place
       }
       worker.occurrences.removeAll()
+      outcomes.merge(worker.outcomes) { min($0, $1) }
+      worker.outcomes.removeAll()
       for (what, times) in worker.obstacles { obstacles[what, default: 0] += times }
       worker.obstacles.removeAll()
     }
@@ -438,6 +442,7 @@ public final class Explorer {
     firstBrokenAt = nil
     occurrences.removeAll()
     obstacles.removeAll()
+    outcomes.removeAll()
     rounds.deallocate()
     for worker in workers { worker.world.lockOrder.know() }
     shared = SharedSearch(memoryLimit: options.memoryLimit, contexts: ContextRegistry())

@@ -14,10 +14,18 @@ public final class PreparedImage {
     elf = try ELFImage(bytes)
   }
 
+  /// The same image, placed and named otherwise.
+  init(_ original: PreparedImage, elf: ELFImage, symbols: Symbolizer) {
+    name = original.name
+    bytes = original.bytes
+    self.elf = elf
+    self.symbols = symbols
+  }
+
   /// The same, with symbols that several threads may ask.
-  func forManyThreads() throws -> PreparedImage {
-    if symbols is SerialSymbolizer { return self }
-    return try PreparedImage(bytes: bytes, name: name, symbols: SerialSymbolizer(symbols))
+  func forManyThreads() -> PreparedImage {
+    symbols is SerialSymbolizer
+      ? self : PreparedImage(self, elf: elf, symbols: SerialSymbolizer(symbols))
   }
 
   /// `i386` or `x86-64`.

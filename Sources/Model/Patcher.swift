@@ -33,6 +33,29 @@ enum Patcher {
     }
   }
 
+  /// Puts generated functions where others were.
+  static func replace(
+    _ stubs: [Stub], scenario: String, image: PreparedImage, in machine: Machine
+  ) throws {
+    func address(_ name: String) throws -> UInt64 {
+      if let symbol = image.symbols.symbol(named: name) { return symbol.address }
+      let near = nearestNames(to: name, among: image.symbols.symbolNames)
+      throw ScenarioError(
+        "scenario `\(scenario)`: stub: image `\(image.name)` has no symbol `\(name)`"
+          + (near.isEmpty ? "" : "; similar names: " + near.joined(separator: ", ")))
+    }
+    for stub in stubs {
+      var target: UInt64?
+      if case .jumps(let name) = stub.action { target = try address(name) }
+      let code = CodeWriter.stub(stub.action, is64Bit: image.elf.is64Bit, target: target)
+      let start = try address(stub.symbol)
+      for (i, byte) in code.enumerated() {
+        guard let physical = image.elf.physical(ofVirtual: start + UInt64(i)) else { break }
+        machine.memory.setByte(at: physical, byte)
+      }
+    }
+  }
+
   private static func find(
     _ patch: Patch, from start: UInt64, size: Int, _ scenario: String, _ image: PreparedImage,
     _ machine: Machine

@@ -70,8 +70,10 @@ enum Progress {
       if info & StateGraph.Info.spinning != 0 {
         failure = .spinning
       } else if info & StateGraph.Info.halted != 0 {
+        let contexts = goals.missingContexts(final[s])
         failure =
-          goals.allInterruptsOn(info) ? .contexts(goals.missingContexts(final[s])) : .halted
+          !goals.allInterruptsOn(info)
+          ? .halted : contexts != 0 ? .contexts(contexts) : goals.failure(~final[s] & all)
       }
       if let failure {
         judgement.findings.append(Finding(state: s, failure: failure))

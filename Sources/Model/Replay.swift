@@ -104,7 +104,12 @@ final class Replayer {
   ///   that `wanted` accepts.
   func follow(_ schedule: Schedule, until wanted: (Violation) -> Bool) -> ReplayOutcome? {
     world.violations.removeAll()
+    world.isAtEnd = false
     cursor = ScheduleCursor()
+    if world.conditions.hasInvariants {
+      world.judgeInvariants(at: world.cpu.rip)
+      if found(wanted) { return nil }
+    }
     let limit = afterInstruction == nil ? Int.max : 1
     while true {
       switch advance(schedule, limit: limit, until: wanted) {
@@ -201,9 +206,15 @@ final class Replayer {
         cursor.pass = true
         if found(wanted) { return .found }
       }
-      let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: cursor.pass)
+      let from = world.cpu.rip
+      let isAlone = cursor.pass && world.conditions.hasInvariants
+      let stop = world.machine.run(
+        cpu: world.cpuIndex, limit: isAlone ? min(limit, 1) : limit, passFirst: cursor.pass)
       afterInstruction?()
       cursor.pass = false
+      if world.conditions.hasInvariants {
+        world.judgeInvariants(at: stop == .event ? world.machine.event.rip : from)
+      }
       let count = Int(world.machine.instructions &- before)
       cursor.executed += count
       cursor.steps += count
@@ -255,6 +266,7 @@ final class Replayer {
     if world.cpu[CPU.Word.activity] == CPU.Activity.shutdown {
       world.happen(Happening(.shutdown, rip: world.cpu.rip))
     }
+    if world.conditions.hasFinal && world.isWorkDone { world.judgeFinal() }
     world.endStretch(at: world.cpu.rsp)
     if world.cpuCount > 1 { DataRace.judgeAll(in: world) }
   }

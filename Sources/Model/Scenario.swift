@@ -33,6 +33,20 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var atomics: [String]?
   /// Invariants over symbols, checked in every state.
   public var invariants: [String] = []
+  /// Conditions over symbols, checked where all work is done.
+  public var final: [String]?
+  /// Expressions whose values where all work is done are listed as outcomes.
+  public var observe: [Observed]?
+  /// Functions at which an execution is at its end: all work is done.
+  public var until: [String]?
+  /// Functions that are called instead of a boot, each list on a CPU of its own.
+  public var calls: [CallList]?
+  /// With `calls`: functions as handlers of interrupts that no source raises.
+  public var handlers: [Handler]?
+  /// How functions are called; nil: as C does.
+  public var convention: CallingConvention?
+  /// Functions that are replaced by generated ones.
+  public var stubs: [Stub]?
   /// Exception vectors that are part of the kernel's normal work (page faults, say).
   public var expectedExceptions: [Int] = []
   public var patches: [Patch] = []
@@ -72,6 +86,10 @@ public struct Source: Codable, Sendable, Equatable {
   public var data: [UInt8] = []
   /// How often it may fire; nil: without limit.
   public var arrivals: Int?
+  /// With `calls`: the function that handles it, the vector that it has, and its arguments.
+  public var function: String?
+  public var vector: Int?
+  public var arguments: [CallArgument]?
 
   public init(name: String, line: Int?) {
     self.name = name
@@ -89,6 +107,9 @@ public struct Source: Codable, Sendable, Equatable {
     cpu = try c.decodeIfPresent(Int.self, forKey: .cpu) ?? 0
     data = try c.decode([UInt8].self, forKey: .data)
     arrivals = try c.decodeIfPresent(Int.self, forKey: .arrivals)
+    function = try c.decodeIfPresent(String.self, forKey: .function)
+    vector = try c.decodeIfPresent(Int.self, forKey: .vector)
+    arguments = try c.decodeIfPresent([CallArgument].self, forKey: .arguments)
   }
 }
 

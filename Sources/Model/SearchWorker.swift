@@ -25,6 +25,8 @@ final class SearchWorker: @unchecked Sendable {
 
   var occurrences: [Violation: Explorer.Occurrence] = [:]
   var obstacles: [String: Int] = [:]
+  /// Values of what is observed where all work is done, each with the first such state.
+  var outcomes: [[Int64]: Explorer.Occurrence] = [:]
   var internalErrors: Set<String> = []
   /// Called with the machine in every new state.
   var observeState: ((Machine) -> Void)?
@@ -77,6 +79,7 @@ final class SearchWorker: @unchecked Sendable {
     for block in plain.take() + injected.take() { block.deallocate() }
     occurrences.removeAll()
     obstacles.removeAll()
+    outcomes.removeAll()
     published = Figures()
     figures = Figures()
     instructionsBefore = world.machine.instructions
@@ -293,6 +296,7 @@ final class SearchWorker: @unchecked Sendable {
       if isNew {
         figures.entered += 1
         observeState?(world.machine)
+        noteOutcome(id, after: choice)
         var flags = stateInfo()
         switch terminal {
         case .halted: flags |= StateGraph.Info.halted
@@ -305,10 +309,13 @@ final class SearchWorker: @unchecked Sendable {
     }
   }
 
+  /// What it takes to come to where a choice leads from a state of this round.
+  func cost(after choice: Int) -> UInt64 {
+    UInt64(shared.layer + (Choice.isInjection(choice) ? 1 : 0)) << 32 | UInt64(shared.steps + 1)
+  }
+
   private func note(_ violations: [Violation], from state: Int, choice: Int) {
-    let up = Choice.isInjection(choice) ? 1 : 0
-    let cost =
-      state == Explorer.sink ? 0 : UInt64(shared.layer + up) << 32 | UInt64(shared.steps + 1)
+    let cost = state == Explorer.sink ? 0 : cost(after: choice)
     let here = Explorer.Occurrence(
       cost: cost, key: shared.table.key(state), state: state, choice: choice)
     for v in violations {
@@ -326,12 +333,14 @@ final class SearchWorker: @unchecked Sendable {
     if isNew {
       figures.entered += 1
       observeState?(world.machine)
+      noteOutcome(id, after: choice)
       shared.kinds.set(id, stateInfo(), waits: isInjection, &kindCache)
       let header = WaitingHeader(
         id: id, choices: choices, fingerprint: world.memory.fingerprint, isTentative: isInjection)
       if isInjection { save(header, in: &injected) } else { save(header, in: &plain) }
     } else if !isInjection && shared.kinds.claim(id) {
       // It waited for the next layer, or a later round.
+      noteOutcome(id, after: choice)
       save(
         WaitingHeader(
           id: id, choices: choices, fingerprint: world.memory.fingerprint, isTentative: false),
@@ -405,7 +414,7 @@ final class SearchWorker: @unchecked Sendable {
       // Nobody waits for a CPU that was not started.
       let isAbsent = activity == CPU.Activity.waitForSIPI
       let halted = activity == CPU.Activity.halted
-      if isAbsent || cpu.cpl == 3 || (halted && cpu.interruptsEnabled) {
+      if isAbsent || cpu.cpl == 3 || (halted && cpu.interruptsEnabled && world.hasReturned(index)) {
         flags |= StateGraph.Info.userOrIdle(index)
       }
       if isAbsent || cpu.interruptsEnabled { flags |= StateGraph.Info.interruptsOn(index) }

@@ -32,6 +32,7 @@ extension World {
   func advance(_ choice: Int) -> Outcome {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
+    isAtEnd = false
     if let next = Choice.cpu(choice) {
       turn(to: next)
       // What another CPU sent, or a source that was raised before, comes first.
@@ -117,7 +118,9 @@ extension World {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
     turn(to: 0)
-    return runToChoice(pass: false)
+    isAtEnd = false
+    if conditions.hasInvariants { judgeInvariants(at: cpu.rip) }
+    return endsNow ? .ended : runToChoice(pass: false)
   }
 
   private func runToChoice(pass initialPass: Bool) -> Outcome {
@@ -126,9 +129,11 @@ extension World {
     let start = machine.instructions
     var spin = SpinDetector()
     while true {
+      if isAtEnd { return settle(terminal: .exited) }
       let mayChoose = configure()
       let limit: Int
-      if !fuse {
+      if !fuse || (pass && conditions.hasInvariants) {
+        // What writes to an invariant's symbols is executed alone.
         limit = 1
       } else if mayChoose {
         let done = Int(machine.instructions &- start)
@@ -137,9 +142,14 @@ extension World {
         limit = World.spinChunk
       }
       machine.observation.stopSize = 0
+      let from = cpu.rip
       let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
       if !takeNotes() { return .ended }
+      if conditions.hasInvariants {
+        judgeInvariants(at: stop == .event ? machine.event.rip : from)
+        if endsNow { return .ended }
+      }
       switch stop {
       case .visible:
         lookAhead(stopped: true)
@@ -367,6 +377,7 @@ extension World {
   // MARK: States
 
   private func settle(_ choices: UInt32) -> Outcome {
+    if conditions.hasFinal && isWorkDone { judgeFinal() }
     let low = machine.observation.lowestSP
     if cpu.cpl == 0 && cpu.interruptsEnabled && low < cpu.rsp {
       // An interrupt at the deepest instruction would have found the stack this much fuller.
@@ -386,6 +397,7 @@ extension World {
   }
 
   private func settle(terminal: Terminal) -> Outcome {
+    if conditions.hasFinal && isWorkDone { judgeFinal() }
     endStretch(at: cpu.rsp)
     return .terminal(terminal)
   }

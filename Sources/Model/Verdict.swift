@@ -26,6 +26,9 @@ public struct ScenarioResult: Sendable {
   public var sources: [String] = []
   public var bounds: [String] = []
 
+  /// What was observed where all work was done, by the scenario's `observe`; nil: it has none.
+  public var outcomes: [ObservedOutcome]?
+
   /// Why a counterexample that was not found could be there all the same: complete sentences. Empty:
   /// every reachable state was examined to its end. Nil: nothing was explored.
   public var openEnds: [String]?

@@ -47,6 +47,13 @@ final class World {
   var handedOver: Set<UInt64> = []
   private var atomicSymbols: [(address: UInt64, size: Int)] = []
 
+  /// The loader of the functions that the scenario calls; nil where the image boots.
+  let harness: Harness?
+  /// Conditions of the user's own.
+  var conditions = Conditions()
+  /// A function under `until` has been reached.
+  var isAtEnd = false
+
   /// Whether there is a source that IF does not stop.
   let hasNMI: Bool
   /// Physical addresses / 4 of what the job calls atomic.
@@ -97,7 +104,10 @@ final class World {
   var cpu: CPU { machine.cpus[cpuIndex] }
 
   init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
+    let scenario = Harness.withLines(scenario)
     self.scenario = scenario
+    harness = scenario.calls == nil ? nil : try Harness(scenario: scenario, image: image)
+    let image = harness?.image ?? image
     self.image = image
     self.reductions = reductions
     machine = Machine(cpuCount: scenario.cpus, ramBytes: scenario.memory)
@@ -165,10 +175,6 @@ final class World {
   }
 
   private func resolveNames() throws {
-    guard scenario.invariants.isEmpty else {
-      throw ScenarioError(
-        "scenario `\(scenario.name)`: invariants are not supported by this version")
-    }
     guard scenario.sources.count <= Choice.sourceLimit else {
       throw ScenarioError("scenario `\(scenario.name)`: more than 16 sources")
     }
@@ -180,6 +186,7 @@ final class World {
       for f in lock.release { hook(try address(of: f, for: "release")) { $0.release = i } }
       for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
     }
+    for f in scenario.until ?? [] { hook(try address(of: f, for: "until")) { $0.isEnd = true } }
     for f in scenario.ends { hook(try address(of: f, for: "ends")) { $0.ends = true } }
     for f in scenario.assertions {
       hook(try address(of: f, for: "assertions")) { $0.isAssertion = true }
@@ -202,6 +209,8 @@ final class World {
       }
       stacks.append((s.symbol, low, low + UInt64(size)))
     }
+    stacks += harness?.stacks ?? []
+    conditions = try Conditions(scenario, image: image)
     for name in scenario.atomics ?? [] {
       atomicSymbols.append(
         (try address(of: name, for: "atomics"), image.symbols.symbol(named: name)!.size))
@@ -216,8 +225,14 @@ final class World {
   // MARK: Boot
 
   private func boot() throws {
-    try machine.loadMultiboot(image.elf, commandLine: scenario.commandLine)
+    if let harness {
+      harness.install(in: machine)
+    } else {
+      try machine.loadMultiboot(image.elf, commandLine: scenario.commandLine)
+    }
     try Patcher.apply(scenario.patches, scenario: scenario.name, image: image, to: machine)
+    try Patcher.replace(
+      scenario.stubs ?? [], scenario: scenario.name, image: image, in: machine)
     if let symbol = scenario.start.symbol {
       try run(to: address(of: symbol, for: "start"), named: symbol)
     }
@@ -289,6 +304,7 @@ final class World {
       }
     }
     resolveIgnored()
+    watchConditions()
     machine.observation.lowestSP = cpu.rsp
     instructionsAtStart = machine.instructions
     memory.clearJournal()
@@ -462,4 +478,6 @@ struct HookSite {
   var completesEntry = false
   var beginsExit = false
   var switches = false
+  /// All work is done here.
+  var isEnd = false
 }

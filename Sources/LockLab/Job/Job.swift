@@ -7,6 +7,9 @@ struct Job {
   var file: String
   var images: [String: ImageSource]
   var scenarios: [JobScenario]
+  /// What is to be linked, by the image's name. Of all scenarios, whichever are chosen later: the image
+  /// is the same in each run.
+  var links: [String: LinkRequest] = [:]
 }
 
 /// Where an image comes from.
@@ -14,6 +17,8 @@ enum ImageSource: Equatable {
   /// Carried in the program.
   case builtin(String)
   case file(String)
+  /// Object files and archives, which are linked when they are needed.
+  case objects([String], place: JobError.Place?)
   /// Kept in a database.
   case bytes([UInt8], origin: String)
 
@@ -22,6 +27,9 @@ enum ImageSource: Equatable {
     switch self {
     case .builtin(let name): "builtin:\(name)"
     case .file(let path): "file:\(URL(fileURLWithPath: path).standardizedFileURL.path)"
+    case .objects(let paths, _):
+      // Cannot be opened again by this: such an image is kept with what is found in it.
+      "linked:" + paths.map { URL(fileURLWithPath: $0).lastPathComponent }.joined(separator: ",")
     case .bytes(_, let origin): origin
     }
   }
@@ -44,6 +52,8 @@ struct JobScenario {
   var place: JobError.Place?
   /// Symbols that the image must have, by the scenario's key that names them.
   var symbols: [String: [SymbolUse]] = [:]
+  /// Where each stub is named.
+  var stubPlaces: [String: JobError.Place?] = [:]
   /// What a report says besides the search's own notes.
   var notes: [String] = []
   /// The job is in the program, not in a file.
@@ -135,21 +145,51 @@ extension Job {
       scenarios.append(scenario)
     }
     guard !scenarios.isEmpty else { throw try required("scenarios").error("there is no scenario") }
+    for (name, source) in images { links[name] = link(source, name: name) }
+  }
+
+  private func link(_ source: ImageSource, name: String) -> LinkRequest? {
+    guard case .objects(let paths, let place) = source else { return nil }
+    var request = LinkRequest(paths: paths, place: place, file: file)
+    var wanted: Set<String> = []
+    for scenario in scenarios where scenario.scenario.image == name {
+      for (key, uses) in scenario.symbols where key != "stubs" {
+        wanted.formUnion(uses.map(\.symbol))
+      }
+      for stub in scenario.scenario.stubs ?? [] {
+        var bytes = Stub.size
+        switch stub.action {
+        case .data(let size): bytes = max(size, Stub.size + 1)
+        case .jumps(let target): wanted.insert(target)
+        case .returns: break
+        }
+        request.stubs[stub.symbol] = max(bytes, request.stubs[stub.symbol] ?? 0)
+      }
+    }
+    request.wanted = wanted.subtracting(request.stubs.keys).sorted()
+    return request
   }
 
   private static func images(_ node: JobNode, folder: URL?) throws -> [String: ImageSource] {
     var images: [String: ImageSource] = [:]
     for (key, value) in try node.entries() {
       let name = try key.text()
-      let fields = try value.fields(["builtin", "file"], of: "an image")
-      switch (fields["builtin"], fields["file"]) {
-      case (let builtin?, nil): images[name] = .builtin(try builtin.text())
-      case (nil, let file?):
-        let path = try file.text()
-        images[name] = .file(
-          path.hasPrefix("/") || folder == nil
-            ? path : folder!.appendingPathComponent(path).relativePath)
-      default: throw value.error("an image is either {builtin: NAME} or {file: PATH}")
+      let fields = try value.fields(["builtin", "file", "objects"], of: "an image")
+      func path(_ node: JobNode) throws -> String {
+        let path = try node.text()
+        return path.hasPrefix("/") || folder == nil
+          ? path : folder!.appendingPathComponent(path).relativePath
+      }
+      switch (fields["builtin"], fields["file"], fields["objects"]) {
+      case (let builtin?, nil, nil): images[name] = .builtin(try builtin.text())
+      case (nil, let file?, nil): images[name] = .file(try path(file))
+      case (nil, nil, let objects?):
+        let paths = try objects.items().map(path)
+        guard !paths.isEmpty else { throw objects.error("there is no object file") }
+        images[name] = .objects(paths, place: objects.node.place)
+      default:
+        throw value.error(
+          "an image is one of {builtin: NAME}, {file: PATH} and {objects: [a.o, libb.a]}")
       }
     }
     guard !images.isEmpty else { throw node.error("there is no image") }

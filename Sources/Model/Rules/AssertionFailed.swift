@@ -11,6 +11,17 @@ final class AssertionFailed: Rule {
   }
 
   func title(_ v: Violation, names: Names) -> String {
-    "an assertion fails at \(names.site(v.sites[0]))"
+    if let text = v.tags.first {
+      let world = names.world
+      let isFinal = v.details == [1]
+      let condition = (isFinal ? world.conditions.final : world.conditions.invariants)
+        .first { $0.text == text }
+      let values = condition?.values(in: world) ?? ""
+      let shown = "`\(text)`" + (values.isEmpty ? "" : " (\(values))")
+      return isFinal
+        ? "the final condition \(shown) does not hold when all work is done"
+        : "the invariant \(shown) does not hold after \(names.site(v.sites[0]))"
+    }
+    return "an assertion fails at \(names.site(v.sites[0]))"
   }
 }
