@@ -23,7 +23,7 @@ public final class Explorer {
   var rounds = Rounds()
   var occurrences: [Violation: Occurrence] = [:]
   var obstacles: [String: Int] = [:]
-  /// Values of what is observed where all work is done, each with the state that it takes least to come to.
+  /// Values of what is observed where all work is done, each with the first such state.
   var outcomes: [[Int64]: Occurrence] = [:]
   var notes: [String] = []
   var pass = 1
@@ -86,7 +86,7 @@ public final class Explorer {
     var scenario = scenario
     if let bound = options.maxInterrupts { scenario.maxInterrupts = bound }
     let complete = scenario
-    let image = options.workers > 1 ? try image.forManyThreads() : image
+    let image = options.workers > 1 ? image.forManyThreads() : image
     let make = { try World(scenario: complete, image: image, reductions: $0) }
     self.init(world: try make(options.reductions), options: options, makeWorld: make)
     workerLimit = max(1, options.workers)
@@ -369,13 +369,10 @@ public final class Explorer {
         occurrences[violation] = place
       }
       worker.occurrences.removeAll()
+      outcomes.merge(worker.outcomes) { min($0, $1) }
+      worker.outcomes.removeAll()
       for (what, times) in worker.obstacles { obstacles[what, default: 0] += times }
       worker.obstacles.removeAll()
-      for (values, place) in worker.outcomes {
-        if let known = outcomes[values], known <= place { continue }
-        outcomes[values] = place
-      }
-      worker.outcomes.removeAll()
     }
   }
 

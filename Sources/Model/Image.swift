@@ -27,9 +27,9 @@ public final class PreparedImage {
   }
 
   /// The same, with symbols that several threads may ask.
-  func forManyThreads() throws -> PreparedImage {
-    if symbols is SerialSymbolizer { return self }
-    return try PreparedImage(bytes: bytes, name: name, symbols: SerialSymbolizer(symbols))
+  func forManyThreads() -> PreparedImage {
+    symbols is SerialSymbolizer
+      ? self : PreparedImage(self, elf: elf, symbols: SerialSymbolizer(symbols))
   }
 
   /// `i386` or `x86-64`.

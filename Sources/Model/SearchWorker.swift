@@ -25,7 +25,7 @@ final class SearchWorker: @unchecked Sendable {
 
   var occurrences: [Violation: Explorer.Occurrence] = [:]
   var obstacles: [String: Int] = [:]
-  /// As `Explorer.outcomes`, of what this thread has found.
+  /// Values of what is observed where all work is done, each with the first such state.
   var outcomes: [[Int64]: Explorer.Occurrence] = [:]
   var internalErrors: Set<String> = []
   /// Called with the machine in every new state.
@@ -309,34 +309,15 @@ final class SearchWorker: @unchecked Sendable {
     }
   }
 
-  /// What a step costs, with all that led to it.
-  private func cost(of choice: Int, from state: Int) -> UInt64 {
-    let up = Choice.isInjection(choice) ? 1 : 0
-    return state == Explorer.sink
-      ? 0 : UInt64(shared.layer + up) << 32 | UInt64(shared.steps + 1)
-  }
-
-  /// Takes down what is observed in a new state where all work is done.
-  private func noteOutcome(_ state: Int, after choice: Int) {
-    guard !world.conditions.observed.isEmpty, world.isWorkDone else { return }
-    guard let values = world.observedValues() else {
-      obstacles[world.obstacle ?? "unknown", default: 0] += 1
-      world.obstacle = nil
-      return
-    }
-    let here = Explorer.Occurrence(
-      cost: cost(of: choice, from: state), key: shared.table.key(state), state: state, choice: choice)
-    if let known = outcomes[values], known <= here { return }
-    if outcomes[values] == nil && outcomes.count >= World.outcomeLimit {
-      obstacles["more than \(World.outcomeLimit) outcomes", default: 0] += 1
-      return
-    }
-    outcomes[values] = here
+  /// What it takes to come to where a choice leads from a state of this round.
+  func cost(after choice: Int) -> UInt64 {
+    UInt64(shared.layer + (Choice.isInjection(choice) ? 1 : 0)) << 32 | UInt64(shared.steps + 1)
   }
 
   private func note(_ violations: [Violation], from state: Int, choice: Int) {
+    let cost = state == Explorer.sink ? 0 : cost(after: choice)
     let here = Explorer.Occurrence(
-      cost: cost(of: choice, from: state), key: shared.table.key(state), state: state, choice: choice)
+      cost: cost, key: shared.table.key(state), state: state, choice: choice)
     for v in violations {
       if let known = occurrences[v], known <= here { continue }
       occurrences[v] = here
@@ -347,13 +328,13 @@ final class SearchWorker: @unchecked Sendable {
   @inline(__always) private func enter(
     choices: UInt32, cpuKey: Fingerprint, after choice: Int
   ) -> Int {
+    // A step that was repeated, not executed, says nothing of that.
+    world.isAtEnd = false
     let (id, isNew) = shared.table.insert(world.key(cpus: cpuKey), &reservation)
     let isInjection = Choice.isInjection(choice)
     if isNew {
       figures.entered += 1
       observeState?(world.machine)
-      // A step that was repeated, not executed, says nothing of that.
-      world.isAtEnd = false
       noteOutcome(id, after: choice)
       shared.kinds.set(id, stateInfo(), waits: isInjection, &kindCache)
       let header = WaitingHeader(
@@ -361,6 +342,7 @@ final class SearchWorker: @unchecked Sendable {
       if isInjection { save(header, in: &injected) } else { save(header, in: &plain) }
     } else if !isInjection && shared.kinds.claim(id) {
       // It waited for the next layer, or a later round.
+      noteOutcome(id, after: choice)
       save(
         WaitingHeader(
           id: id, choices: choices, fingerprint: world.memory.fingerprint, isTentative: false),

@@ -133,8 +133,7 @@ extension World {
       do {
         if try condition.value(in: self) != 0 { continue }
       } catch {
-        obstacle =
-          "`\(condition.text)` has no value: "
+        obstacle = "`\(condition.text)` has no value: "
           + ((error as? Condition.NoValue)?.reason ?? "\(error)")
         continue
       }
@@ -147,21 +146,30 @@ extension World {
   }
 }
 
-extension World {
-  /// Values of what is observed; nil, with `obstacle` set, where one has none.
-  func observedValues() -> [Int64]? {
+extension SearchWorker {
+  /// Takes down what is observed in a state where all work is done, which was found, or found by a
+  /// cheaper way, after a choice.
+  func noteOutcome(_ state: Int, after choice: Int) {
+    guard !world.conditions.observed.isEmpty, world.isWorkDone else { return }
     var values: [Int64] = []
-    for condition in conditions.observed {
+    for condition in world.conditions.observed {
       do {
-        values.append(try condition.value(in: self))
+        values.append(try condition.value(in: world))
       } catch {
-        obstacle =
-          "`\(condition.text)` has no value: "
-          + ((error as? Condition.NoValue)?.reason ?? "\(error)")
-        return nil
+        let reason = (error as? Condition.NoValue)?.reason ?? "\(error)"
+        obstacles["`\(condition.text)` has no value: \(reason)", default: 0] += 1
+        return
       }
     }
-    return values
+    // The choice does not matter here: of states that cost the same, the one with the lowest key.
+    let here = Explorer.Occurrence(
+      cost: cost(after: choice), key: shared.table.key(state), state: state, choice: 0)
+    if let known = outcomes[values], known <= here { return }
+    if outcomes.count >= World.outcomeLimit {
+      obstacles["more than \(World.outcomeLimit) outcomes", default: 0] += 1
+      return
+    }
+    outcomes[values] = here
   }
 }
 
