@@ -65,7 +65,8 @@ extension LoadedImage {
         if let problem = expression.problem(on: prepared, cpus: 1) { throw Failure(problem) }
         return written
       } catch {
-        throw Failure("image '\(prepared.name)': LOCKLAB_INVARIANT `\(printable(written))`: \(error)")
+        throw Failure(
+          "image '\(prepared.name)': LOCKLAB_INVARIANT `\(printable(written))`: \(error)")
       }
     }
   }

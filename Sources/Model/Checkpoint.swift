@@ -59,6 +59,7 @@ extension Explorer {
       (try input.getArray(Int64.self), try input.get(Occurrence.self))
     }
     reset()
+    self.outcomes = Dictionary(uniqueKeysWithValues: outcomes)
     firstBrokenAt = broken < 0 ? nil : broken
     occurrences = Dictionary(uniqueKeysWithValues: found)
     self.obstacles = Dictionary(uniqueKeysWithValues: obstacles)

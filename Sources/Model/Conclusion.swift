@@ -31,7 +31,7 @@ extension Explorer {
     if !candidates.isEmpty || !judgement.findings.isEmpty {
       result.counterexamples = counterexamples(graph, candidates, judgement)
     }
-    result.outcomes = observedOutcomes()
+    result.outcomes = observedOutcomes(graph)
     describeEnvironment(&result)
     if let cut { notes.append(cut) }
     for (what, times) in obstacles.sorted(by: { $0.key < $1.key }) {
@@ -241,7 +241,7 @@ extension Explorer {
   }
 
   private func noteMarkers() {
-    if world.cutOffs > 0 {
+    if hasCutOffs {
       notes.append(
         "Left out, as `LOCKLAB_ASSUME` says: executions that come to a false assumption.")
     }

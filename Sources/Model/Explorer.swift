@@ -407,6 +407,9 @@ public final class Explorer {
     return true
   }
 
+  /// Whether executions were left at an assumption that is false.
+  var hasCutOffs: Bool { workers.contains { $0.world.cutOffs > 0 } }
+
   /// Whether code read a clock.
   var hasReadClock: Bool { workers.contains { $0.world.machine.observation.clockReads > 0 } }
 

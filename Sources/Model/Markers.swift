@@ -39,7 +39,8 @@ enum Marker: UInt8, CaseIterable {
         let end = segment.file.upperBound - pattern.count
         while at <= end {
           if bytes[at] == 0x0F, bytes[at + 1] == 0x1F, bytes[at + 2] == 0x80, bytes[at + 4] == 0,
-            bytes[at + 5] == 0x4C, bytes[at + 6] == 0x4B, let marker = Marker(rawValue: bytes[at + 3])
+            bytes[at + 5] == 0x4C, bytes[at + 6] == 0x4B,
+            let marker = Marker(rawValue: bytes[at + 3])
           {
             sites[segment.virtual + UInt64(at - segment.file.lowerBound)] = marker
           }
@@ -52,7 +53,9 @@ enum Marker: UInt8, CaseIterable {
 }
 
 extension Marker {
-  var isLockOperation: Bool { (Marker.acquiring.rawValue...Marker.released.rawValue).contains(rawValue) }
+  var isLockOperation: Bool {
+    (Marker.acquiring.rawValue...Marker.released.rawValue).contains(rawValue)
+  }
 }
 
 extension World {
@@ -128,7 +131,9 @@ extension World {
 
   /// How many values the marker offers that the present CPU stands before; 1 where it stands before none.
   var valuesOffered: UInt64 {
-    guard marksChoices, mayHaveHook(cpu.rip), hookSites[cpu.rip]?.marker == .choose else { return 1 }
+    guard marksChoices, mayHaveHook(cpu.rip), hookSites[cpu.rip]?.marker == .choose else {
+      return 1
+    }
     return max(1, image.elf.is64Bit ? cpu[CPU.Register.dx] : cpu[CPU.Register.dx] & 0xFFFF_FFFF)
   }
 
@@ -197,7 +202,8 @@ extension World {
     let start = image.elf.is64Bit ? cpu[CPU.Register.dx] : cpu[CPU.Register.dx] & 0xFFFF_FFFF
     guard start != 0 else { return nil }
     var bytes: [UInt8] = []
-    while bytes.count < 200, let byte = machine.peek(cpuIndex, linear: start + UInt64(bytes.count), size: 1),
+    while bytes.count < 200,
+      let byte = machine.peek(cpuIndex, linear: start + UInt64(bytes.count), size: 1),
       byte != 0
     {
       bytes.append(UInt8(byte))

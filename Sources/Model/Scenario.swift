@@ -53,6 +53,8 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var handlers: [Handler]?
   /// How functions are called; nil: as C does.
   public var convention: CallingConvention?
+  /// With `calls`: the data that each CPU has a copy of.
+  public var perCPU: PerCPUData?
   /// Functions that are replaced by generated ones.
   public var stubs: [Stub]?
   /// Exception vectors that are part of the kernel's normal work (page faults, say).

@@ -337,6 +337,8 @@ final class SearchWorker: @unchecked Sendable {
   @inline(__always) private func enter(
     choices: UInt32, cpuKey: Fingerprint, after choice: Int
   ) -> Int {
+    // A step that was repeated, not executed, says nothing of that.
+    world.isAtEnd = false
     let (id, isNew) = shared.table.insert(world.key(cpus: cpuKey), &reservation)
     let isInjection = Choice.isInjection(choice)
     if isNew {
@@ -349,6 +351,7 @@ final class SearchWorker: @unchecked Sendable {
       if isInjection { save(header, in: &injected) } else { save(header, in: &plain) }
     } else if !isInjection && shared.kinds.claim(id) {
       // It waited for the next layer, or a later round.
+      noteOutcome(id, after: choice)
       save(
         WaitingHeader(
           id: id, choices: choices, fingerprint: world.memory.fingerprint, isTentative: false),

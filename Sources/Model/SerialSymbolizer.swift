@@ -31,5 +31,7 @@ final class SerialSymbolizer: Symbolizer, @unchecked Sendable {
     alone { inner.unwind(pc: pc, sp: sp, bp: bp, read: read) }
   }
 
+  func variable(named name: String) -> VariableShape? { alone { inner.variable(named: name) } }
+
   var symbolNames: [String] { alone { inner.symbolNames } }
 }

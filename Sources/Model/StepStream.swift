@@ -20,6 +20,7 @@ struct StepStream {
     case 4...6: place &+ 13
     case 7...9: place &- 3
     case 10...13: place &+ 10
+    case 24: place
     default: place &- 7
     }
   }
@@ -33,7 +34,7 @@ struct StepStream {
     var head: UInt64 = follows ? 1 : 0
     var shift: UInt64 = 1
     var new = lastNew
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: 24) { others in
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: 25) { others in
       var count = 0
       var rest = choices
       var place = 0

@@ -50,11 +50,13 @@ extension JobMistake {
       says: "locklab.yml:5:12: `start` is for an image that boots; `calls` boot nothing"),
     .scenario(
       "a source without a handler", "calls: [idle]\nsources: [{name: timer, line: 0}]",
-      says: "locklab.yml:6:14: source 'timer' needs the `function` that handles it, as nothing boots "
+      says:
+        "locklab.yml:6:14: source 'timer' needs the `function` that handles it, as nothing boots "
         + "that would set up a handler"),
     .scenario(
       "a handler in a booted image", "sources: [{name: timer, function: idle}]",
-      says: "locklab.yml:5:14: source 'timer' has a `function`, which goes with `calls`; an image that "
+      says:
+        "locklab.yml:5:14: source 'timer' has a `function`, which goes with `calls`; an image that "
         + "boots has handlers of its own"),
     .scenario(
       "a vector in a booted image", "sources: [{name: timer, line: 0, vector: 40}]",
@@ -70,7 +72,8 @@ extension JobMistake {
       "calls: [idle]\nhandlers: [{vector: 40, function: idle}, {vector: 40, function: idle}]",
       says: "locklab.yml:6:55: vector 40 has a handler already"),
     .scenario(
-      "the vector of an NMI", "calls: [idle]\nsources: [{name: n, nmi: true, function: idle, vector: 40}]",
+      "the vector of an NMI",
+      "calls: [idle]\nsources: [{name: n, nmi: true, function: idle, vector: 40}]",
       says: "locklab.yml:6:60: the vector of an NMI is 2, that of a machine check 18"),
     .scenario(
       "an unknown convention", "calls: [idle]\nconvention: stdcall",
@@ -91,11 +94,13 @@ extension JobMistake {
       says: "locklab.yml:5:12: `(counter + 1`: expected ')', found end (character 13)"),
     .scenario(
       "an unknown function", "final: f32(counter)",
-      says: "locklab.yml:5:12: `f32(counter)`: there is no function 'f32' in expressions: u8, u16, u32, "
+      says:
+        "locklab.yml:5:12: `f32(counter)`: there is no function 'f32' in expressions: u8, u16, u32, "
         + "u64, s8, s16, s32, s64, interrupts and held are there (character 4)"),
     .scenario(
       "an address without a symbol", "final: u32(4 + counter)",
-      says: "locklab.yml:5:12: `u32(4 + counter)`: an address begins with a symbol, as in u32(symbol + "
+      says:
+        "locklab.yml:5:12: `u32(4 + counter)`: an address begins with a symbol, as in u32(symbol + "
         + "4) (character 17)"),
     .scenario(
       "a variable that the image lacks", "observe: [countre]",
@@ -105,22 +110,28 @@ extension JobMistake {
       says: "locklab.yml:5:14: 'counter' is observed twice"),
     .scenario(
       "bytes outside the symbol", "observe: [\"u32(counter + -4)\"]",
-      says: "locklab.yml:5:15: `u32(counter + -4)`: u32(…) reads outside `counter`, which has 4 bytes"),
+      says:
+        "locklab.yml:5:15: `u32(counter + -4)`: u32(…) reads outside `counter`, which has 4 bytes"),
     .scenario(
       "an array without its elements' size", "observe: [\"counter[0]\"]",
-      says: "locklab.yml:5:15: `counter[0]`: the image has no debug information about `counter`, so the "
+      says:
+        "locklab.yml:5:15: `counter[0]`: the image has no debug information about `counter`, so the "
         + "size of its elements is not known; write `u32(counter + 4 * …)`, or compile with -g"),
     .scenario(
       "two places of a lock",
       "locks: [{acquire: idle, release: idle, lock-argument: 1, lock: {argument: 2}}]",
-      says: "locklab.yml:5:68: `lock` and `lock-argument` both say where the lock is; leave one out"),
+      says: "locklab.yml:5:68: `lock` and `lock-argument` both say where the lock is; leave one out"
+    ),
     .scenario(
       "an unknown register", "locks: [{acquire: idle, release: idle, lock: {register: rdx1}}]",
-      says: "locklab.yml:5:61: 'rdx1' is no register; did you mean 'rdx', 'rax' or 'rbx'? (\(registers))"
+      says:
+        "locklab.yml:5:61: 'rdx1' is no register; did you mean 'rdx', 'rax' or 'rbx'? (\(registers))"
     ),
     .scenario(
       "readers that never leave", "locks: [{acquire: idle, release: idle, acquire-shared: idle}]",
-      says: "locklab.yml:5:13: readers need the functions that `acquire-shared` and `release-shared` it"),
+      says:
+        "locklab.yml:5:13: readers need the functions that `acquire-shared` and `release-shared` it"
+    ),
     .scenario(
       "success of nothing", "locks: [{acquire: idle, release: idle, success: 0}]",
       says: "locklab.yml:5:53: `success` is what a `try-acquire` returns; there is none"),
@@ -152,19 +163,13 @@ extension JobMistake {
 }
 
 @Suite struct CallErrorTests {
-  static let workshop = Result {
-    let workshop = try Workshop()
-    _ = try TinyKernel.idle.build(in: workshop)
-    return workshop
-  }
-
   @Test(arguments: JobMistake.calls)
   func a_mistake_is_shown_with_its_place(mistake: JobMistake) throws {
-    let workshop = try Self.workshop.get()
-    let name = "\(UUID().uuidString).yml"
-    try workshop.write(name, mistake.job)
-    let outcome = try workshop.locklab("check", name, "--progress", "none", "--db", "\(name).db")
-    let says = mistake.says.replacing("locklab.yml", with: name)
-    #expect(outcome == Outcome(status: 3, output: "", errors: "locklab: \(says)\n"))
+    let workshop = try Workshop()
+    _ = try TinyKernel.idle.build(in: workshop)
+    try workshop.write("locklab.yml", mistake.job)
+    let outcome = try workshop.locklab("check", "locklab.yml", "--progress", "none")
+    #expect(
+      outcome == Outcome(status: 3, output: "", errors: "locklab: \(mistake.says)\n"))
   }
 }

@@ -99,7 +99,9 @@ import Testing
     #expect(outcome.errors == "")
   }
 
-  @Test("Arguments, repetitions, NMI, software interrupts, tables", arguments: ObjectCode.Target.allCases)
+  @Test(
+    "Arguments, repetitions, NMI, software interrupts, tables",
+    arguments: ObjectCode.Target.allCases)
   func kinds(target: ObjectCode.Target) throws {
     let workshop = try Workshop()
     try ObjectCode.compile(ObjectCode.common, to: "code", for: target, in: workshop)
@@ -125,7 +127,9 @@ import Testing
     #expect(Self.values(found["times"], "count") == [[100]])
     #expect(Self.values(found["nmi"], "nmis") == [[0], [1], [2]])
     #expect(
-      Self.values(found["table"], "a", "b", "c", "d", "e", "f", "g") == [[0, -2, 65534, 2, 1, 1, 1]]
+      Self.values(found["table"], "a", "b", "c", "d", "e", "f", "g") == [
+        [0, -2, 65534, 2, 1, 1, 1]
+      ]
     )
     #expect(Self.values(found["until"], "count") == [[0]])
     #expect(Self.values(found["stack"], "count") == [[2]])
@@ -155,10 +159,12 @@ import Testing
       """, in: workshop)
     #expect(found.count == 7 && found.values.allSatisfy { $0.met })
     #expect(
-      found["halted"]?.counterexamples.first?.title.hasPrefix("CPU 0 is halted at `halt+0x") == true)
+      found["halted"]?.counterexamples.first?.title.hasPrefix("CPU 0 is halted at `halt+0x") == true
+    )
   }
 
-  @Test("Conditions: wrong and right in pairs, whatever the reductions", arguments: ["all", "none"])
+  @Test(
+    "Conditions: wrong and right in pairs, whatever the reductions", arguments: ["all", "none"])
   func conditions(reduce: String) throws {
     let workshop = try Workshop()
     try ObjectCode.compile(ObjectCode.common, to: "code", for: .x64, in: workshop)
@@ -199,12 +205,16 @@ import Testing
       ])
     #expect(found["nothing"]?.verdict == "inconclusive")
     #expect(
-      found["nothing"]?.notes == ["`1 / x > 0` has no value: division by zero (1 path not followed)."]
+      found["nothing"]?.notes == [
+        "`1 / x > 0` has no value: division by zero (1 path not followed)."
+      ]
     )
     #expect(found["outside"]?.verdict == "inconclusive")
   }
 
-  @Test("Images that are linked high are mapped where they are linked", arguments: ObjectCode.Target.allCases)
+  @Test(
+    "Images that are linked high are mapped where they are linked",
+    arguments: ObjectCode.Target.allCases)
   func high(target: ObjectCode.Target) throws {
     let workshop = try Workshop()
     try ObjectCode.compile(
@@ -247,7 +257,8 @@ import Testing
   @Test("Functions that take their arguments in registers")
   func registers() throws {
     let workshop = try Workshop()
-    try ObjectCode.compile(ObjectCode.common, to: "code", for: .i386, options: ["-mregparm=3"], in: workshop)
+    try ObjectCode.compile(
+      ObjectCode.common, to: "code", for: .i386, options: ["-mregparm=3"], in: workshop)
     let job = """
       version: 1
       images: {code: {objects: code.o}}

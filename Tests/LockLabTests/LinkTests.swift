@@ -50,7 +50,9 @@ import Testing
           + "`stubs: {missing: noop}`\n"), "\(outcome.errors)")
   }
 
-  @Test("Stubs stand in for what is missing, and for what is there", arguments: ObjectCode.Target.allCases)
+  @Test(
+    "Stubs stand in for what is missing, and for what is there",
+    arguments: ObjectCode.Target.allCases)
   func stubs(target: ObjectCode.Target) throws {
     let workshop = try Workshop()
     try ObjectCode.compile(Self.user, to: "user", for: target, in: workshop)
@@ -67,7 +69,9 @@ import Testing
         - {name: defined, stubs: {missing: two, two: 5, jiffies: {data: 8}}}
       """, in: workshop)
     #expect(found.values.allSatisfy { $0.verdict == "clean" })
-    for (name, value) in [("number", 7), ("negative", -7), ("noop", 0), ("other", 4), ("defined", 5)] {
+    for (name, value) in [
+      ("number", 7), ("negative", -7), ("noop", 0), ("other", 4), ("defined", 5),
+    ] {
       #expect(CallsTests.values(found[name], "result") == [[value]], "\(name)")
     }
   }

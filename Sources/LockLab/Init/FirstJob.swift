@@ -36,7 +36,7 @@ struct FirstJob {
     failure =
       tried.first
       ?? "no symbol has one of the names that a start usually has: "
-        + "scheduler, idle, kernel_main, kmain, main"
+      + "scheduler, idle, kernel_main, kmain, main"
   }
 
   var text: String {
@@ -49,8 +49,10 @@ struct FirstJob {
     ]
     lines += startLines + cpuLines + sourceLines + lockLines + stackLines
     lines += list("panics", findings.panics, "Called on what must not happen, by their names.")
-    lines += list("assertions", findings.assertions, "Called when an assertion failed, by their names.")
-    lines += list("switches", findings.switches, "Switch from one task's stack to another's, by their names.")
+    lines += list(
+      "assertions", findings.assertions, "Called when an assertion failed, by their names.")
+    lines += list(
+      "switches", findings.switches, "Switch from one task's stack to another's, by their names.")
     lines += list("ends", findings.ends, "A context ends there, by their names.")
     lines += [
       "scenarios:", "  - name: first", "    summary: \(summary)",
@@ -79,7 +81,9 @@ struct FirstJob {
         + (survey.interruptsOn ? ", with interrupts on." : ", with interrupts off.")
     ]
     let others = findings.starts.filter { $0 != start }
-    if !others.isEmpty { lines.append("  # Others that could be: \(others.joined(separator: ", ")).") }
+    if !others.isEmpty {
+      lines.append("  # Others that could be: \(others.joined(separator: ", ")).")
+    }
     return lines + ["  start: {symbol: \(Self.quoted(start))}"]
   }
 
@@ -117,20 +121,25 @@ struct FirstJob {
       lines.append("    - {name: apic-timer\(cpu), local-timer: true, cpu: \(cpu)}")
     }
     if let nmi = survey.gates.first(where: { $0.vector == 2 }) {
-      lines.append("    # - {name: nmi, nmi: true, arrivals: 1}  # \(nmi.name ?? "vector 2") handles it")
+      lines.append(
+        "    # - {name: nmi, nmi: true, arrivals: 1}  # \(nmi.name ?? "vector 2") handles it")
     }
     let others = survey.gates.filter { gate in
       gate.vector >= 32 && !survey.lines.contains { $0.vector == gate.vector }
     }
     let heading = "  # Lines that are open there, and have a handler in the IDT."
     guard !lines.isEmpty else {
-      return ["  # No line is open there yet. TODO: a later start, or sources that come later.", "  sources: []"]
+      return [
+        "  # No line is open there yet. TODO: a later start, or sources that come later.",
+        "  sources: []",
+      ]
     }
     var tail: [String] = []
     if !others.isEmpty, others.count <= 16 {
       tail = [
         "  # Other vectors with a gate: "
-          + others.map { "\($0.vector)" + ($0.name.map { " (\($0))" } ?? "") }.joined(separator: ", ")
+          + others.map { "\($0.vector)" + ($0.name.map { " (\($0))" } ?? "") }.joined(
+            separator: ", ")
       ]
     }
     return [heading, "  sources:"] + lines + tail
@@ -140,7 +149,8 @@ struct FirstJob {
     var lines: [String] = []
     if findings.locks.isEmpty {
       lines.append(
-        "  # TODO: the functions that acquire and release locks; none was found by name and shape. Locks")
+        "  # TODO: the functions that acquire and release locks; none was found by name and shape. Locks"
+      )
       lines.append("  # that are inlined are told by markers: locklab markers.")
     } else {
       lines.append("  # By name, and by the shape of their code. TODO: is `kind` right?")
@@ -160,7 +170,9 @@ struct FirstJob {
 
   private var stackLines: [String] {
     guard !findings.stacks.isEmpty else {
-      return ["  # TODO: stacks: [SYMBOL, …], so that overflows are seen; no object has `stack` in its name."]
+      return [
+        "  # TODO: stacks: [SYMBOL, …], so that overflows are seen; no object has `stack` in its name."
+      ]
     }
     var lines = ["  # By their names.", "  stacks:"]
     for stack in findings.stacks.prefix(32) {
@@ -171,7 +183,8 @@ struct FirstJob {
   }
 
   private func list(_ key: String, _ names: [String], _ why: String) -> [String] {
-    names.isEmpty ? [] : ["  # \(why)", "  \(key): [\(names.map(Self.quoted).joined(separator: ", "))]"]
+    names.isEmpty
+      ? [] : ["  # \(why)", "  \(key): [\(names.map(Self.quoted).joined(separator: ", "))]"]
   }
 
   /// A scenario that must fail, as a comment: a lock without its CLI.

@@ -56,7 +56,8 @@ struct ImageFindings {
     "idle", "kernel_ready", "kernel_main", "kmain", "kernel_start", "start_kernel", "main",
   ]
   private static let panicNames = [
-    "panic", "kernel_panic", "kpanic", "do_panic", "die", "fatal", "halt_forever", "unexpected_trap",
+    "panic", "kernel_panic", "kpanic", "do_panic", "die", "fatal", "halt_forever",
+    "unexpected_trap",
   ]
   private static let assertionNames = [
     "__assert_fail", "assert_failed", "assertion_failed", "__assert_func", "kassert_failed",
@@ -148,7 +149,8 @@ struct ImageFindings {
   ) -> (LockDiscipline.Kind, String) {
     if acquire.savesFlags && acquire.clearsInterrupts {
       return (
-        .value, release.restoresFlags || release.setsInterrupts
+        .value,
+        release.restoresFlags || release.setsInterrupts
           ? "saves EFLAGS, CLI; its partner gives IF back" : "saves EFLAGS, CLI"
       )
     }

@@ -15,7 +15,9 @@ extension ScenarioReader {
       let fields = try item.fields(Self.lockKeys, of: "a lock")
       let lock = try lock(item, fields)
       result.scenario.locks.append(lock)
-      if let shared = try sharedSide(of: lock, item, fields) { result.scenario.locks.append(shared) }
+      if let shared = try sharedSide(of: lock, item, fields) {
+        result.scenario.locks.append(shared)
+      }
     }
   }
 
@@ -25,7 +27,8 @@ extension ScenarioReader {
     try (fields[key]?.items() ?? []).map { try use($0, for: "locks") }
   }
 
-  private mutating func lock(_ item: JobNode, _ fields: [String: JobNode]) throws -> LockDiscipline {
+  private mutating func lock(_ item: JobNode, _ fields: [String: JobNode]) throws -> LockDiscipline
+  {
     var lock = LockDiscipline(
       acquire: try functions("acquire", fields), release: try functions("release", fields))
     lock.tryAcquire = try functions("try-acquire", fields)
@@ -64,7 +67,8 @@ extension ScenarioReader {
     return lock
   }
 
-  private mutating func readPlace(of lock: inout LockDiscipline, _ fields: [String: JobNode]) throws {
+  private mutating func readPlace(of lock: inout LockDiscipline, _ fields: [String: JobNode]) throws
+  {
     if let argument = fields["lock-argument"] {
       if let place = fields["lock"] {
         throw place.error("`lock` and `lock-argument` both say where the lock is; leave one out")

@@ -45,6 +45,7 @@ struct ScenarioReader {
     "calls": { try $0.readCalls($1) },
     "handlers": { try $0.readHandlers($1) },
     "convention": { try $0.readConvention($1) },
+    "per-cpu": { try $0.readPerCPU($1) },
     "stubs": { try $0.readStubs($1) },
     "expected-exceptions": {
       $0.result.scenario.expectedExceptions = try $1.list().map { try $0.number(0...31) }

@@ -72,6 +72,9 @@ struct Linker {
       \(room.joined(separator: "\n"))
         } :image
         .rodata : { *(.rodata .rodata.*) } :image
+        .locklab.percpu : ALIGN(64) {
+          PROVIDE(__per_cpu_start = .); *(.data..percpu .data..percpu.*) PROVIDE(__per_cpu_end = .);
+        } :image
         .data : { *(.data .data.*) } :image
         .bss : {
           *(.bss .bss.*) *(COMMON)
@@ -92,7 +95,8 @@ struct Linker {
       let others = missing.dropFirst().map { "'\($0.symbol)'" }
       let more =
         others.isEmpty
-        ? "" : "; so do " + others.prefix(8).joined(separator: ", ")
+        ? ""
+        : "; so do " + others.prefix(8).joined(separator: ", ")
           + (others.count > 8 ? " and \(others.count - 8) more" : "")
       return error(
         "'\(first.symbol)' is missing: \(first.place) wants it\(more.replacing("so do", with: "missing too:"))"
@@ -123,7 +127,8 @@ struct Linker {
           places.append(shortened(String(place.output.1)))
         }
         note(String(match.output.1), places.reversed().joined(separator: ", "))
-      } else if let match = line.firstMatch(of: /([^ :]+\.o|[^ :]+\.a\([^)]*\)): in function [`'](.+)':/)
+      } else if let match = line.firstMatch(
+        of: /([^ :]+\.o|[^ :]+\.a\([^)]*\)): in function [`'](.+)':/)
       {
         object = "\(shortened(String(match.output.1))):(\(match.output.2))"
       } else if let match = line.firstMatch(of: /^(.*?): undefined reference to [`'](.+)'/) {

@@ -21,7 +21,8 @@ struct Init: ParsableCommand {
 
   @Option(
     name: .customLong("from"),
-    help: ArgumentHelp("Where exploration begins; otherwise a symbol is looked for.", valueName: "symbol"))
+    help: ArgumentHelp(
+      "Where exploration begins; otherwise a symbol is looked for.", valueName: "symbol"))
   var start: String?
 
   @Option(

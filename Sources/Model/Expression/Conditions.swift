@@ -147,14 +147,10 @@ extension World {
 }
 
 extension SearchWorker {
-  /// Takes down what is observed in a new state where all work is done.
-  @inline(__always) func noteOutcome(_ state: Int, after choice: Int) {
-    if world.conditions.observed.isEmpty { return }
-    takeDownOutcome(state, after: choice)
-  }
-
-  private func takeDownOutcome(_ state: Int, after choice: Int) {
-    guard world.isWorkDone else { return }
+  /// Takes down what is observed in a state where all work is done, which was found, or found by a
+  /// cheaper way, after a choice.
+  func noteOutcome(_ state: Int, after choice: Int) {
+    guard !world.conditions.observed.isEmpty, world.isWorkDone else { return }
     var values: [Int64] = []
     for condition in world.conditions.observed {
       do {
@@ -165,6 +161,7 @@ extension SearchWorker {
         return
       }
     }
+    // The choice does not matter here: of states that cost the same, the one with the lowest key.
     let here = Explorer.Occurrence(
       cost: cost(after: choice), key: shared.table.key(state), state: state, choice: 0)
     if let known = outcomes[values], known <= here { return }
@@ -188,11 +185,13 @@ extension Explorer {
     }
     worker.outcomes.removeAll()
   }
+}
 
+extension Explorer {
   /// The outcomes, each with a shortest schedule, replayed on a fresh machine.
-  func observedOutcomes() -> [ObservedOutcome]? {
+  func observedOutcomes(_ graph: StateGraph) -> [ObservedOutcome]? {
     guard scenario.observe?.isEmpty == false else { return nil }
-    let paths = ShortestPaths(graph: graph, from: root)
+    let paths = ShortestPaths(graph: graph, from: root) { table.key($0) }
     var found: [ObservedOutcome] = []
     for (values, place) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
       let state = place.state
