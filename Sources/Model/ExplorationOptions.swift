@@ -19,6 +19,8 @@ public struct ExplorationOptions: Sendable {
   package var statesFoundAlone = 4000
   /// A round is shared by as many threads as have this many states each.
   package var statesPerThread = 128
+  /// Each thread expands this many between two looks at time, memory and signals.
+  package var statesPerCheck = 128
   public init() {}
 }
 

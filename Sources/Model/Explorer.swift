@@ -104,7 +104,9 @@ public final class Explorer {
     self.options = options
     workerLimit = 1
     shared = SharedSearch(memoryLimit: options.memoryLimit, contexts: ContextRegistry())
-    workers = [SearchWorker(world: world, shared: shared)]
+    workers = [
+      SearchWorker(world: world, shared: shared, statesPerCheck: options.statesPerCheck)
+    ]
   }
 
   deinit {
@@ -278,6 +280,7 @@ public final class Explorer {
     shared.layer = rounds.layer
     shared.steps = rounds.steps
     shared.blocks = blocks
+    for block in blocks { for state in block.tentative { shared.kinds.makeDue(Int(state)) } }
     shared.nextBlock.store(0, ordering: .relaxed)
     shared.halt.store(SharedSearch.Halt.none, ordering: .relaxed)
     var course = Course.goOn
@@ -341,9 +344,10 @@ public final class Explorer {
     var made = [SearchWorker?](repeating: nil, count: missing)
     made.withUnsafeMutableBufferPointer { made in
       nonisolated(unsafe) let made = made
-      crew.run(missing) { [shared, makeWorld, reductions = world.reductions] i in
+      crew.run(missing) { [shared, makeWorld, options, reductions = world.reductions] i in
         guard let world = try? makeWorld(reductions) else { return }
-        made[i] = SearchWorker(world: world, shared: shared)
+        made[i] = SearchWorker(
+          world: world, shared: shared, statesPerCheck: options.statesPerCheck)
       }
     }
     for worker in made.compactMap({ $0 }) where worker.beginsLike(workers[0]) {

@@ -35,8 +35,9 @@ final class SearchWorker: @unchecked Sendable {
 
   static let runCacheBytes = 32 << 20
 
-  init(world: World, shared: SharedSearch) {
+  init(world: World, shared: SharedSearch, statesPerCheck: Int) {
     self.world = world
+    self.statesPerCheck = statesPerCheck
     self.shared = shared
     baseCPUs = world.machine.cpus.map { cpu in
       Array(UnsafeBufferPointer(start: cpu.words, count: CPU.wordCount))
@@ -175,6 +176,7 @@ final class SearchWorker: @unchecked Sendable {
 
   /// States expanded since time and memory were looked at.
   private var sinceCheck = 0
+  private let statesPerCheck: Int
 
   /// What this thread has taken of the round and not expanded, as blocks of its own.
   func giveBack() -> [WaitingBlock] {
@@ -200,7 +202,7 @@ final class SearchWorker: @unchecked Sendable {
         shared.halt.store(SharedSearch.Halt.grow, ordering: .relaxed)
       }
       sinceCheck += 1
-      if sinceCheck == 128 {
+      if sinceCheck >= statesPerCheck {
         sinceCheck = 0
         publish()
         check?()
@@ -214,7 +216,7 @@ final class SearchWorker: @unchecked Sendable {
     while true {
       if let header = reader?.next(into: &scratch) {
         // Another way may have led there in the meantime, with fewer events or steps.
-        if header.isTentative && !shared.kinds.claim(header.id) { continue }
+        if header.isTentative && !shared.kinds.takeDue(header.id) { continue }
         restore(header.fingerprint)
         return header
       }

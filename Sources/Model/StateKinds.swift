@@ -5,6 +5,8 @@ import Synchronization
 final class StateKinds: @unchecked Sendable {
   /// The state was found by raising a source and has not been expanded yet; a way with fewer may come.
   static let waits: UInt16 = 1 << 15
+  /// Its turn has come, and no cheaper way was found: whoever meets it among what waits expands it.
+  static let isDue: UInt16 = 1 << 14
 
   private let region: Region<UInt16>
   private let cells: UnsafeMutablePointer<Atomic<UInt16>>
@@ -38,7 +40,7 @@ final class StateKinds: @unchecked Sendable {
   private func number(_ f: StateGraph.Flags) -> UInt16 {
     known.withLock { known in
       if let i = known.firstIndex(of: f) { return UInt16(i) }
-      precondition(known.count < Int(StateKinds.waits), "more kinds of states than are numbered")
+      precondition(known.count < Int(StateKinds.isDue), "more kinds of states than are numbered")
       known.append(f)
       return UInt16(known.count - 1)
     }
@@ -48,7 +50,7 @@ final class StateKinds: @unchecked Sendable {
   var flags: [StateGraph.Flags] { known.withLock { $0 } }
 
   /// The number that stands for a state's flags.
-  @inline(__always) subscript(_ state: Int) -> UInt16 { region.base[state] & ~StateKinds.waits }
+  @inline(__always) subscript(_ state: Int) -> UInt16 { region.base[state] & (StateKinds.isDue - 1) }
 
   @inline(__always) func set(
     _ state: Int, _ flags: StateGraph.Flags, waits: Bool, _ cache: inout Cache
@@ -57,7 +59,8 @@ final class StateKinds: @unchecked Sendable {
     cells[state].store(waits ? kind | StateKinds.waits : kind, ordering: .releasing)
   }
 
-  /// Takes a state that waits for the next layer, or for this one's later rounds, to expand it.
+  /// Takes a state that waits for the next layer, or for a later round of this one, because a cheaper way to it
+  /// was found.
   /// - Returns: whether it was still waiting; of several threads, one gets true.
   @inline(__always) func claim(_ state: Int) -> Bool {
     while true {
@@ -71,6 +74,22 @@ final class StateKinds: @unchecked Sendable {
         return true
       }
     }
+  }
+
+  /// The turn of a state has come that has waited, if nobody took it before. By one thread, between rounds: what
+  /// this round finds of its own states is no cheaper way.
+  func makeDue(_ state: Int) {
+    let now = cells[state].load(ordering: .relaxed)
+    if now & StateKinds.waits == 0 { return }
+    cells[state].store(now & ~StateKinds.waits | StateKinds.isDue, ordering: .relaxed)
+  }
+
+  /// Whether a state met among what waits is to be expanded there; once.
+  @inline(__always) func takeDue(_ state: Int) -> Bool {
+    let now = cells[state].load(ordering: .relaxed)
+    if now & StateKinds.isDue == 0 { return false }
+    cells[state].store(now & ~StateKinds.isDue, ordering: .relaxed)
+    return true
   }
 
   // MARK: Checkpoints

@@ -19,12 +19,15 @@ struct WaitingBlock {
   fileprivate(set) var count = 0
   fileprivate(set) var capacity: Int
   fileprivate(set) var states = 0
+  /// Numbers of those to which a cheaper way may be found before their turn.
+  fileprivate(set) var tentative: [UInt32] = []
 
   func deallocate() { bytes.deallocate() }
 
   func write(to out: CheckpointWriter) throws {
     try out.put(states)
     try out.put(count)
+    try out.put(tentative)
     try out.put(UnsafeRawBufferPointer(start: bytes, count: count))
   }
 }
@@ -33,6 +36,7 @@ extension WaitingBlock {
   init(from input: CheckpointReader) throws {
     let states = try input.getInt()
     let count = try input.getInt()
+    tentative = try input.getArray(UInt32.self)
     bytes = .allocate(capacity: max(count, 1))
     capacity = count
     self.count = count
@@ -88,6 +92,9 @@ struct WaitingWriter {
     }
     blocks[block].count = out.at - blocks[block].bytes
     blocks[block].states += 1
+    if header.isTentative {
+      blocks[block].tentative.append(UInt32(truncatingIfNeeded: header.id))
+    }
     written.removeAll(keepingCapacity: true)
     written.append(contentsOf: words)
   }
