@@ -37,6 +37,9 @@ struct Diagnosis {
   func running() -> Result {
     let rip = world.cpu.rip
     if world.cpu.cpl == 3 {
+      // That CPU is done; who is not, is still in the kernel, and nobody lets it go on.
+      let waiting = world.activations().filter { $0.fromCPL == 3 }.count
+      if world.cpu.interruptsEnabled, waiting > 0 { return asleep(UInt16(1 << waiting - 1)) }
       return Result(
         identity: identity("interrupts-lost", [], [rip]),
         title: "user code runs with IF=0 for ever, at \(names.site(rip))")
