@@ -7,7 +7,7 @@ import Testing
   init() throws { workshop = try Workshop() }
 
   private static let root = Reader.root
-  static let examples = ["x86-64-irqsave"]
+  static let examples = ["i386-percpu-count", "x86-64-irqsave", "rust-irq-mutex", "locks"]
 
   /// Runs a shell command in a copy of an example's folder, with `locklab` in the path.
   private func shell(_ command: String, in folder: String, environment: [String: String] = [:])
