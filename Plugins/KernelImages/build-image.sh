@@ -85,11 +85,14 @@ chosen() {
   echo "$1"
 }
 
+swift_flags=
 includes="-I $core/$machine/include -I $core/Headers"
 if [ "$which" = smp ]; then
   includes="$includes -I $common/$machine/include -I $common/Headers"
   # The same module's name, with other headers.
   modules=$modules-smp
+  # Works that differ in little more than their lock are to keep their names.
+  swift_flags="-Xllvm -swiftmergefunc-threshold=0"
 fi
 RED_ZONE=no
 reversed=
@@ -131,7 +134,7 @@ done
   -warnings-as-errors -Wwarning EmbeddedRestrictions \
   -file-prefix-map "$PWD=." -file-prefix-map "$(dirname "$tools")=toolchain" \
   -file-compilation-dir . -Xfrontend -no-clang-module-breadcrumbs \
-  -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
+  $swift_flags -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
   $includes -Xcc -fno-pic -Xcc -ffreestanding \
   -Xcc -mno-sse -Xcc -mno-mmx $red_zone \
   -module-cache-path "$modules" \

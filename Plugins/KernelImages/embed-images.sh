@@ -75,6 +75,7 @@ for image in "$folder"/*; do
 done
 
 # Of each core one image first: it compiles the modules that all share.
+changed > "$folder.list"
 build='"$0" "$1" "$4" "$2" "$3" "$5"'
 todo=$(list | changed)
 echo "$todo" | grep "''" | xargs -r -L 1 sh -c "$build" "$script" "$package" || exit 1

@@ -49,7 +49,9 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:3:12: there is no scenario"),
     .init(
       "an image of two kinds", "version: 1\nimages: {k: {file: a, builtin: b}}\nscenarios: []\n",
-      says: "locklab.yml:2:13: an image is either {builtin: NAME} or {file: PATH}"),
+      says:
+        "locklab.yml:2:13: an image is one of {builtin: NAME}, {file: PATH} and {objects: [a.o, libb.a]}"
+    ),
     .init(
       "a scenario twice",
       "version: 1\nimages: {k: {file: idle.elf}}\nscenarios:\n  - name: s\n  - name: s\n",

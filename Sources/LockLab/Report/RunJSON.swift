@@ -34,6 +34,14 @@ struct ScenarioJSON: Encodable {
     var bounds: [String]
   }
 
+  /// What was observed where all work was done.
+  struct Outcome: Encodable {
+    var values: [String: Int64]
+    /// What each step of a schedule that leads to it does.
+    var steps: [String]
+    var schedule: Schedule
+  }
+
   var name: String
   var image: String
   var arch: String
@@ -47,6 +55,7 @@ struct ScenarioJSON: Encodable {
   var met: Bool?
   var rules: [String]?
   var counterexamples: [Found]?
+  var outcomes: [Outcome]?
   var states: Int?
   var instructions: UInt64?
   var seconds: Double?
@@ -73,6 +82,12 @@ struct ScenarioJSON: Encodable {
       Found(
         id: $0.id, rule: $0.counterexample.rule,
         fingerprint: $0.counterexample.identity.fingerprint, title: $0.counterexample.title)
+    }
+    outcomes = result.outcomes?.map { outcome in
+      let names = (result.scenario.observe ?? []).map(\.name)
+      return Outcome(
+        values: Dictionary(zip(names, outcome.values)) { $1 }, steps: outcome.steps,
+        schedule: outcome.schedule)
     }
     states = result.states
     instructions = result.instructions

@@ -77,10 +77,10 @@ INSTRUCTION void write_register(unsigned long address, uint32_t value) {
 // storage.S
 extern struct SpinLock run_lock0[], console_lock, keyboard_lock, first_lock, second_lock;
 INSTRUCTION struct SpinLock *_Nonnull run_lock_of(long cpu) { return &run_lock0[cpu]; }
-extern struct SpinLock mutex_lock, semaphore_lock, condition_lock, shootdown_lock;
+extern struct SpinLock mutex_lock, semaphore_lock, condition_lock, shootdown_lock, plain_lock;
 extern uint32_t ticket_lock[2], queue_lock, queue_nodes[], reader_writer_lock;
 extern uint32_t unanswered, processors_online, processors_go, works_done;
-extern uint32_t guarded, guarded_too;
+extern uint32_t guarded;
 INSTRUCTION uint32_t *_Nonnull ticket_lock_address(void) { return ticket_lock; }
 INSTRUCTION uint32_t *_Nonnull queue_nodes_address(void) { return queue_nodes; }
 

@@ -4,21 +4,23 @@ import Hardware
 var typedKeys = PacketQueue()
 var keyWaiting = WaitingTasks()
 
-/// What the keyboard's handler does besides: one of the works (Works.swift).
+/// What the keyboard's handler does instead: one of the works (Works.swift).
 var keyWork = 0
 
 /// Takes the byte from the controller, which may then send the next one.
 @inline(never)
 @c(keyboard_interrupt)
-func keyboardInterrupt() {
+func keyboardInterrupt(_ frame: UnsafeMutablePointer<TrapFrame>) {
   let key = in8(inputData)
-  if keyWork == 0 {
+  if keyWork == killWork {
+    killInterrupted(frame)
+  } else if keyWork != 0 {
+    work(keyWork)
+  } else {
     let flags = spinAcquire(&keyboard_lock)
     typedKeys.put(key)
     wakeAll(&keyWaiting)
     spinRelease(&keyboard_lock, flags)
-  } else {
-    work(keyWork)
   }
   endInterrupt()
 }

@@ -8,6 +8,9 @@ private let commandLineField = 16
 
 private var leavesEmulator = false
 
+/// Whether each CPU's timer preempts what runs there.
+private var ticks = false
+
 /// What each CPU does before it idles: one of the works.
 private var works: InlineArray<4, Int> = [0, 0, 0, 0]
 
@@ -25,10 +28,12 @@ func kernelMain(_ magic: UInt32, _ information: UnsafeRawPointer) -> Never {
 
   let options = BootOptions(commandLine(magic, information))
   leavesEmulator = options.value(of: "exit") != nil
+  if let number = options.value(of: "pull") { puller = Int(number.pointee) - 0x30 }
   if let list = options.value(of: "tasks") { createTasks(list) }
   if let list = options.value(of: "works") {
     for cpu in 0..<processorCount { works[cpu] = workNumber(cpu, of: list) }
   }
+  ticks = options.value(of: "timer") != nil
   if let list = options.value(of: "key") { keyWork = workNumber(0, of: list) }
   startProcessors()
   exploration_start()
@@ -38,7 +43,7 @@ func kernelMain(_ magic: UInt32, _ information: UnsafeRawPointer) -> Never {
 
 /// Each CPU's life, on the stack that it was started on.
 func runProcessor(_ number: Int) -> Never {
-  if taskCount > 0 { startTimer() }
+  if ticks { startTimer() }
   enable_interrupts()
   work(works[number])
   disable_interrupts()
@@ -57,16 +62,17 @@ private func commandLine(_ magic: UInt32, _ information: UnsafeRawPointer) -> Un
 
 private let defaultCommandLine: StaticString = "tasks=hello,hello"
 
-/// Makes the tasks that the list names, one for each CPU in turn.
+/// Makes the tasks that the list names, one for each CPU in turn, or all on the first one if another
+/// is to pull them. A name that no program has leaves a place out.
 private func createTasks(_ list: UnsafePointer<UInt8>) {
   report("tasks:")
   for task in 0..<mostTasks {
     var program: UInt32 = 0
     while program < program_count() && !isNamed(program, task, list) { program += 1 }
-    if program == program_count() { break }
+    if program == program_count() { continue }
     report(" ")
     report(program_at(program).name)
-    createTask(task, entry: program_at(program).entry, on: task % processorCount)
+    createTask(task, entry: program_at(program).entry, on: puller < 0 ? task % processorCount : 0)
     taskCount += 1
   }
   report("\n")

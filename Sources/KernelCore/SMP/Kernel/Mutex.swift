@@ -10,8 +10,11 @@ var mutexWaiting = WaitingTasks()
 @inline(never)
 @c(lock_mutex)
 func lockMutex() {
-  sleepUntil(&mutexWaiting, &mutex_lock) {
-    mutexOwner.tryAcquire(by: thisCPU.pointee.current) ? () : nil
+  sleepUntil(&mutexWaiting, &mutex_lock) { () -> Void? in
+    let task = thisCPU.pointee.current
+    if !mutexOwner.tryAcquire(by: task) { return nil }
+    tasks[task].ownsMutex = true
+    return ()
   }
 }
 
@@ -20,8 +23,19 @@ func lockMutex() {
 @c(unlock_mutex)
 func unlockMutex() -> Bool {
   let flags = spinAcquire(&mutex_lock)
-  let released = mutexOwner.release(by: thisCPU.pointee.current)
-  if released { wakeAll(&mutexWaiting) }
+  let task = thisCPU.pointee.current
+  let released = mutexOwner.release(by: task)
+  if released {
+    tasks[task].ownsMutex = false
+    wakeAll(&mutexWaiting)
+  }
   spinRelease(&mutex_lock, flags)
   return released
+}
+
+/// Of a task that ends.
+@inline(never)
+@c(give_up_mutex)
+func giveUpMutex() {
+  kernelAssert(unlockMutex())
 }

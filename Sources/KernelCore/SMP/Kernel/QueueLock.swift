@@ -40,10 +40,9 @@ func queueAcquire(_ lock: UnsafeMutablePointer<UInt32>) -> UInt {
     if seen == before.bits { break }
     before = QueueWord(seen)
   }
-  // The flag is no part of the name. It is set whenever two wait, so with a third CPU only.
-  let ahead = before.tail
-  if ahead != 0 {
-    store32(&node(ahead).pointee.next, own)
+  // The flag is no part of the name.
+  if before.lastWaiting != nil {
+    store32(&node(before.tail).pointee.next, own)
     while load32(&mine.pointee.isFirst) == 0 { spin_hint() }
   }
 

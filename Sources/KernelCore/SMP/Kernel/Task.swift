@@ -12,6 +12,8 @@ struct Task {
   /// On which CPU it runs, ran last, or is queued. It changes only while the task is in a run queue,
   /// under the lock of that queue.
   var cpu: UInt32
+  /// Whether it owns the mutex. Nobody else looks at it.
+  var ownsMutex = false
 }
 
 let mostTasks = Int(MOST_TASKS)
@@ -36,11 +38,19 @@ func createTask(_ task: Int, entry: UInt, on cpu: Int) {
   kernelAssert(runQueues[cpu].add(task))
 }
 
-/// Ends the running task. Nobody will come back to its stack, but until the switch it is stood on.
+/// Ends the running task. Nobody will come back to its stack, but until the switch it is stood on. If it
+/// owns the mutex, others may sleep for it.
 @inline(never)
 @c(task_exit)
 func exitTask() -> Never {
   disable_interrupts()
+  if tasks[thisCPU.pointee.current].ownsMutex { giveUpMutex() }
+  leave()
+}
+
+@inline(never)
+@c(task_leaves)
+func leave() -> Never {
   let cpu = thisCPU
   let lock = run_lock_of(cpu.pointee.number)
   let flags = spinAcquire(lock)

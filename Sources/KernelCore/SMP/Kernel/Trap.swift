@@ -13,7 +13,7 @@ func dispatchTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {
   case timerVector:
     timerInterrupt()
   case keyboardVector:
-    keyboardInterrupt()
+    keyboardInterrupt(frame)
   case wakeVector:
     wakeInterrupt()
   case shootdownVector:
@@ -25,4 +25,8 @@ func dispatchTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {
   default:
     panic(frame)
   }
+}
+
+extension TrapFrame {
+  var isFromUser: Bool { cs & 3 == 3 }
 }

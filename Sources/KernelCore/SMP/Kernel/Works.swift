@@ -17,6 +17,9 @@ func work(_ number: Int) {
   case 6: nestedWork()
   case 7: tryWork()
   case 8: showOtherFrame()
+  case 9: plainWork()
+  case 11: deferWork()
+  case 12: runDeferred()
   default: break
   }
 }
@@ -32,14 +35,22 @@ func workNumber(_ index: Int, of list: UnsafePointer<UInt8>) -> Int {
   if named("nested") { return 6 }
   if named("try") { return 7 }
   if named("frame") { return 8 }
+  if named("plain") { return 9 }
+  if named("kill") { return killWork }
+  if named("defer") { return 11 }
+  if named("deferred") { return 12 }
   return 0
 }
 
-/// What the locks protect: it is 0 whenever nobody is at it.
-private func visit() {
-  kernelAssert(guarded == 0)
-  guarded = 1
-  guarded = 0
+/// Not a work of its own: what the keyboard's handler does with the task that it interrupts.
+let killWork = 10
+
+/// What the locks protect: it is 0 whenever nobody is at it. Read and written as it is said here, as others
+/// look on.
+func visit() {
+  kernelAssert(load32(&guarded) == 0)
+  store32(&guarded, 1)
+  store32(&guarded, 0)
 }
 
 @inline(never)
@@ -70,7 +81,7 @@ func queueWork() {
 @c(read_work)
 func readWork() {
   let flags = readAcquire(&reader_writer_lock)
-  kernelAssert(guarded == 0)
+  kernelAssert(load32(&guarded) == 0)
   readRelease(&reader_writer_lock, flags)
 }
 

@@ -30,6 +30,7 @@
         storage semaphore_lock, 4
         storage condition_lock, 4
         storage shootdown_lock, 4               // the window's page; taken with interrupts on
+        storage plain_lock, 4                   // taken with interrupts on (PlainWork.swift)
         storage first_lock, 4                   // taken before second_lock
         storage second_lock, 4
 
@@ -39,7 +40,6 @@
         storage reader_writer_lock, 4           // ReaderWriterLock.swift
         storage unanswered, 4                   // Shootdown.swift
         storage guarded, 4                      // what the locks' exercises protect
-        storage guarded_too, 4
 
         storage processors_online, 4            // Processors.swift
         storage processors_go, 4

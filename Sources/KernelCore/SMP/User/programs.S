@@ -85,6 +85,20 @@ program_table:
         jmp     1b
         end     locker
 
+// Owns the mutex until it is killed.
+        program keeper
+        call_kernel SYS_LOCK
+1:      incl    %edx
+        andl    $1, %edx
+        jmp     1b
+        end     keeper
+
+// Works under a lock that leaves interrupts on.
+        program plain
+        call_kernel SYS_WORK, 9
+        call_kernel SYS_EXIT
+        end     plain
+
         program down
         call_kernel SYS_DOWN
         call_kernel SYS_EXIT
