@@ -104,7 +104,9 @@ extension Explorer {
     var seen: Set<Counterexample.Identity> = []
     let ordered = candidates.sorted { a, b in
       (a.place.cost, a.violation.rule, a.violation.sites.description, a.place.choice, a.place.key)
-        < (b.place.cost, b.violation.rule, b.violation.sites.description, b.place.choice, b.place.key)
+        < (
+          b.place.cost, b.violation.rule, b.violation.sites.description, b.place.choice, b.place.key
+        )
     }
     for candidate in ordered {
       let place = candidate.place

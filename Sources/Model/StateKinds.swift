@@ -56,7 +56,9 @@ final class StateKinds: @unchecked Sendable {
   var flags: [StateGraph.Flags] { known.withLock { $0 } }
 
   /// The number that stands for a state's flags.
-  @inline(__always) subscript(_ state: Int) -> UInt16 { region.base[state] & (StateKinds.isDue - 1) }
+  @inline(__always) subscript(_ state: Int) -> UInt16 {
+    region.base[state] & (StateKinds.isDue - 1)
+  }
 
   @inline(__always) func set(
     _ state: Int, _ flags: StateGraph.Flags, waits: Bool, _ cache: inout Cache
