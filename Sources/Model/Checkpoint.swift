@@ -59,7 +59,6 @@ extension Explorer {
       (try input.getArray(Int64.self), try input.get(Occurrence.self))
     }
     reset()
-    self.outcomes = Dictionary(uniqueKeysWithValues: outcomes)
     firstBrokenAt = broken < 0 ? nil : broken
     occurrences = Dictionary(uniqueKeysWithValues: found)
     self.obstacles = Dictionary(uniqueKeysWithValues: obstacles)
@@ -81,6 +80,9 @@ extension Explorer {
     try sum(\.readsBelowStack)
     try sum(\.victimReads)
     try sum(\.clockReads)
+    try sum(\.readsOfFilling)
+    try out.put(worlds.reduce(0) { $0 + $1.cutOffs })
+    try world.handlerStacks.write(to: out)
     try out.put(world.victimSeen ? 1 : 0)
     let (keys, handlers) = world.registry.all
     try out.put(keys.map(\.strand))
@@ -120,6 +122,9 @@ extension Explorer {
     world.machine.observation.readsBelowStack = try input.getInt()
     world.machine.observation.victimReads = try input.getInt()
     world.machine.observation.clockReads = try input.getInt()
+    world.machine.observation.readsOfFilling = try input.getInt()
+    world.cutOffs = try input.getInt()
+    world.handlerStacks = try HandlerStacks(from: input)
     world.victimSeen = try input.getInt() != 0
     let strands = try input.getArray(UInt64.self)
     let depths = try input.getArray(Int64.self)

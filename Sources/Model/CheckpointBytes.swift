@@ -12,7 +12,9 @@ public final class CheckpointWriter {
   }
 
   public func put(_ bytes: UnsafeRawBufferPointer) throws {
-    if buffer.count + bytes.count > Self.bufferBytes { try flush() }
+    if buffer.count + bytes.count > Self.bufferBytes || bytes.count > Self.bufferBytes / 2 {
+      try flush()
+    }
     if bytes.count > Self.bufferBytes / 2 {
       sum.add(bytes)
       try sink(bytes)

@@ -19,10 +19,13 @@ extension Explorer {
       let clock =
         "Explored code reads a clock (time-stamp counter, timer or calendar), which stands still here; progress was not judged."
       if cut != nil { notes.append(clock) } else { cut = clock }
-    } else if cut == nil && obstacles.isEmpty && contextCount <= 8 {
+    } else if cut == nil && obstacles.isEmpty && contextCount <= 8 && !shared.kinds.isFull {
       judgement = Progress.judge(graph, contexts: contextCount, cpus: world.cpuCount)
     } else if cut == nil && obstacles.isEmpty {
-      notes.append("More than 8 user contexts: progress was not judged.")
+      notes.append(
+        contextCount > 8
+          ? "More than 8 user contexts: progress was not judged."
+          : "The CPUs are in more than 16,000 different situations: progress was not judged.")
       cut = "Progress was not judged."
       judgement = Progress.deadEnds(graph, cpus: world.cpuCount)
     } else {
@@ -107,7 +110,9 @@ extension Explorer {
     var seen: Set<Counterexample.Identity> = []
     let ordered = candidates.sorted { a, b in
       (a.place.cost, a.violation.rule, a.violation.sites.description, a.place.choice, a.place.key)
-        < (b.place.cost, b.violation.rule, b.violation.sites.description, b.place.choice, b.place.key)
+        < (
+          b.place.cost, b.violation.rule, b.violation.sites.description, b.place.choice, b.place.key
+        )
     }
     for candidate in ordered {
       let place = candidate.place

@@ -10,8 +10,11 @@ final class StateKinds: @unchecked Sendable {
 
   private let region: Region<UInt16>
   private let cells: UnsafeMutablePointer<Atomic<UInt16>>
-  /// Flags by number; the first is that of numbers without a state.
-  private let known = Mutex<[StateGraph.Flags]>([StateGraph.Info.sink])
+  /// Flags by number; the first is that of numbers without a state, the second that of states whose flags
+  /// are not numbered any more.
+  private let known = Mutex<[StateGraph.Flags]>([
+    StateGraph.Info.sink, StateGraph.Info.exited,
+  ])
 
   init(limit: Int) {
     region = Region(limit: limit)
@@ -40,17 +43,22 @@ final class StateKinds: @unchecked Sendable {
   private func number(_ f: StateGraph.Flags) -> UInt16 {
     known.withLock { known in
       if let i = known.firstIndex(of: f) { return UInt16(i) }
-      precondition(known.count < Int(StateKinds.isDue), "more kinds of states than are numbered")
+      if known.count >= Int(StateKinds.isDue) { return 1 }
       known.append(f)
       return UInt16(known.count - 1)
     }
   }
 
+  /// More flags have occurred than are numbered: nothing can be said of progress.
+  var isFull: Bool { known.withLock { $0.count >= Int(StateKinds.isDue) } }
+
   /// All flags, by the number that stands for them.
   var flags: [StateGraph.Flags] { known.withLock { $0 } }
 
   /// The number that stands for a state's flags.
-  @inline(__always) subscript(_ state: Int) -> UInt16 { region.base[state] & (StateKinds.isDue - 1) }
+  @inline(__always) subscript(_ state: Int) -> UInt16 {
+    region.base[state] & (StateKinds.isDue - 1)
+  }
 
   @inline(__always) func set(
     _ state: Int, _ flags: StateGraph.Flags, waits: Bool, _ cache: inout Cache

@@ -141,9 +141,10 @@ final class StateTable: @unchecked Sendable {
   private static let reservationSize = 64
 
   @inline(never) private func reserve(_ reservation: inout Reservation) {
-    reservation.next = reserved.add(
-      StateTable.reservationSize, ordering: .relaxed
-    ).oldValue
+    reservation.next =
+      reserved.add(
+        StateTable.reservationSize, ordering: .relaxed
+      ).oldValue
     reservation.end = reservation.next + StateTable.reservationSize
   }
 
@@ -160,7 +161,9 @@ final class StateTable: @unchecked Sendable {
     capacity = min(capacity, index.limit)
     noteCapacity()
     var begin = 0
-    for gap in (unused + abandoned).filter({ !$0.isEmpty }).sorted(by: { $0.lowerBound < $1.lowerBound })
+    for gap in (unused + abandoned).filter({ !$0.isEmpty }).sorted(by: {
+      $0.lowerBound < $1.lowerBound
+    })
       + [numbers..<numbers]
     {
       for number in begin..<gap.lowerBound { enter(number) }

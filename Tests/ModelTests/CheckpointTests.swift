@@ -64,6 +64,28 @@ import Testing
     }
   }
 
+  @Test func bytesComeBackInOrder() throws {
+    let written = Bytes()
+    let out = CheckpointWriter { written.bytes.append(contentsOf: $0) }
+    // Below, at and above the sizes at which they are not buffered.
+    let sizes = [3, 200_000, 5, 1 << 17, 1 << 18, 7, 300_000, 1]
+    for size in sizes { try out.put([UInt8](repeating: UInt8(size & 0xFF), count: size)) }
+    try out.put("end")
+    try out.finish()
+    var sum = CheckpointSum()
+    written.bytes.dropLast(8).withUnsafeBytes { sum.add($0) }
+    #expect(Array(written.bytes.suffix(8)) == withUnsafeBytes(of: sum.value) { Array($0) })
+    let input = CheckpointReader { buffer in
+      buffer.copyBytes(from: written.bytes[written.position..<written.position + buffer.count])
+      written.position += buffer.count
+    }
+    for size in sizes {
+      let back = try input.getArray(UInt8.self)
+      #expect(back == [UInt8](repeating: UInt8(size & 0xFF), count: size), "\(size) bytes")
+    }
+    #expect(try input.getString() == "end")
+  }
+
   @Test func aKilledSearchEndsAsOneThatWasLeftAlone() throws {
     var kills = 0
     for seed in 5000..<5030 as Range<UInt64> {
