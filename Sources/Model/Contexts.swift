@@ -531,7 +531,9 @@ extension World {
     if let stack = stacks.first(where: { $0.low < sp && sp <= $0.high }) {
       return (stack.low, stack.high)
     }
-    guard let symbol = image.symbols.symbol(containing: sp &- 1), symbol.size > 0 else { return nil }
+    guard let symbol = image.symbols.symbol(containing: sp &- 1), symbol.size > 0 else {
+      return nil
+    }
     return (symbol.address, symbol.address + UInt64(symbol.size))
   }
 

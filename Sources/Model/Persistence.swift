@@ -6,7 +6,7 @@ extension World {
   /// CPU; no bound that all sources share; nothing that depends on the memory of all CPUs together, as
   /// invariants and final conditions do.
   var canPersist: Bool {
-    persists && cpuCount > 1 && scenario.maxInterrupts == nil
+    reductions.contains(.persistent) && cpuCount > 1 && scenario.maxInterrupts == nil
       && scenario.sources.allSatisfy { $0.line == nil }
       && !conditions.hasInvariants && !conditions.hasFinal && conditions.observed.isEmpty
       && image.markers.isEmpty && machine.observation.sharedTableWrites == 0 && !futures.isFull
@@ -232,12 +232,18 @@ extension Explorer {
         worker.world.futures.forget()
       }
       worker.world.futures.beginPass()
+      worker.world.persists = false
+      worker.expandsInPart = false
     }
   }
 
-  /// One thread only: several would learn in an order that changes from run to run, and a checkpoint does
-  /// not hold what was relied on.
-  var mayExpandInPart: Bool { workerLimit == 1 && isCheckpointDue == nil && world.canPersist }
+  /// Has the pass that begins expand states in part, if that can be done. By one thread only: several would
+  /// learn in an order that changes from run to run. Without checkpoints, which do not hold what was relied on.
+  func allowExpansionInPart() {
+    guard workers.count == 1, world.canPersist else { return }
+    world.persists = true
+    workers[0].expandsInPart = true
+  }
 }
 
 extension SearchWorker {
