@@ -160,7 +160,8 @@ struct ExplorationFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Reductions of the search: all, none, or some of "
-        + Reduction.allCases.map(\.rawValue).joined(separator: ",") + " (default: all).",
+        + Reduction.allCases.map(\.rawValue).joined(separator: ",")
+        + " (default: all but persistent).",
       valueName: "names"))
   var reduce: Reductions?
 

@@ -1,7 +1,7 @@
 /// How a scenario is explored; what the command line can say.
 public struct ExplorationOptions: Sendable {
   /// Reductions that are on.
-  public var reductions = Set(Reduction.allCases)
+  public var reductions = Reduction.standard
   /// Seconds for this scenario, nil for no limit.
   public var timeLimit: Double?
   /// Bytes for the search's structures.
@@ -35,5 +35,9 @@ public enum Reduction: String, CaseIterable, Sendable, Codable {
   /// A step that reads what an earlier one read is not executed again.
   case reuse
   /// Of CPUs whose next steps nobody else can interfere with, only some are taken in a state.
+  /// Explores with one thread, and without checkpoints, where it is used; so it must be asked for.
   case persistent
+
+  /// What is on where nothing is said.
+  public static let standard: Set<Reduction> = Set(allCases).subtracting([.persistent])
 }

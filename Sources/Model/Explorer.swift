@@ -58,7 +58,7 @@ public final class Explorer {
   /// The search has been taken over from a checkpoint and not gone on yet.
   var isResumed = false
   /// Threads that may explore.
-  private(set) var workerLimit: Int
+  private var workerLimit: Int
 
   /// Where a violation was found: a choice in a state. The order is that in which they are preferred.
   struct Occurrence: Comparable {
@@ -294,7 +294,8 @@ public final class Explorer {
       shared.blocks = []
     }
     let waiting = blocks.reduce(0) { $0 + $1.states }
-    var count = min(workerLimit, max(1, waiting / options.statesPerThread), blocks.count)
+    let limit = workers[0].expandsInPart ? 1 : workerLimit
+    var count = min(limit, max(1, waiting / options.statesPerThread), blocks.count)
     if count > workers.count && shared.entered.load(ordering: .relaxed) < options.statesFoundAlone {
       count = workers.count
     }
@@ -306,7 +307,7 @@ public final class Explorer {
           course = .cut
         } else if self.mustRestart() {
           course = .again
-        } else if self.isCheckpointDue?() ?? false {
+        } else if !self.workers[0].expandsInPart && self.isCheckpointDue?() ?? false {
           course = .paused
           shared.halt.store(SharedSearch.Halt.pause, ordering: .relaxed)
           return
@@ -456,7 +457,7 @@ public final class Explorer {
       worker.observeState = observer
       worker.reset(shared)
     }
-    workers[0].expandsInPart = mayExpandInPart
+    allowExpansionInPart()
     makeRoom()
     workers[0].enterSink()
   }

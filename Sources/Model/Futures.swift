@@ -126,7 +126,8 @@ struct Futures {
       let t = what.removeLast()
       guard nodes[n].future.formUnion(t) else { continue }
       let future = nodes[n].future
-      if future.reads.meets(nodes[n].excluded.reads) || future.writes.meets(nodes[n].excluded.writes)
+      if future.reads.meets(nodes[n].excluded.reads)
+        || future.writes.meets(nodes[n].excluded.writes)
       {
         mistakes += 1
       }

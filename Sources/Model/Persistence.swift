@@ -3,11 +3,13 @@ import Emulator
 /// Persistent sets over CPUs. See docs/search.md, `persistent`.
 extension World {
   /// Whether the reduction can be used in this scenario at all: several CPUs; each source belongs to one
-  /// CPU; no bound that all sources share.
+  /// CPU; no bound that all sources share; nothing that depends on the memory of all CPUs together, as
+  /// invariants and final conditions do.
   var canPersist: Bool {
-    persists && cpuCount > 1 && scenario.maxInterrupts == nil
+    reductions.contains(.persistent) && cpuCount > 1 && scenario.maxInterrupts == nil
       && scenario.sources.allSatisfy { $0.line == nil }
-      && machine.observation.sharedTableWrites == 0 && !futures.isFull
+      && !conditions.hasInvariants && !conditions.hasFinal && conditions.observed.isEmpty
+      && image.markers.isEmpty && machine.observation.sharedTableWrites == 0 && !futures.isFull
   }
 
   /// The node of a CPU's standpoint, added if it is new. The machine is at a state.
@@ -58,6 +60,9 @@ extension World {
         touches.writes.insert(futures.resource(lock >> 2))
       } else {
         isPlain = false
+        if site.ends || site.isAssertion || site.isPanic || site.isEnd || site.marker != nil {
+          touches.writes.insert(Futures.Special.everything)
+        }
       }
     }
     guard let accesses = machine.plainAccesses(index) else {
@@ -89,7 +94,11 @@ extension World {
 
   /// The granule of the lock that a lock function works on, as it is entered or comes back.
   private func lockConcerned(_ site: HookSite, _ index: Int) -> UInt64? {
-    if site.ends || site.isAssertion || site.isPanic || site.switches { return nil }
+    if site.ends || site.isAssertion || site.isPanic || site.switches || site.isEnd
+      || site.marker != nil
+    {
+      return nil
+    }
     let discipline = site.acquire ?? site.tryAcquire ?? site.release
     var lock: UInt64?
     if let discipline {
@@ -223,12 +232,18 @@ extension Explorer {
         worker.world.futures.forget()
       }
       worker.world.futures.beginPass()
+      worker.world.persists = false
+      worker.expandsInPart = false
     }
   }
 
-  /// One thread only: several would learn in an order that changes from run to run, and a checkpoint does
-  /// not hold what was relied on.
-  var mayExpandInPart: Bool { workerLimit == 1 && isCheckpointDue == nil && world.canPersist }
+  /// Has the pass that begins expand states in part, if that can be done. By one thread only: several would
+  /// learn in an order that changes from run to run. Without checkpoints, which do not hold what was relied on.
+  func allowExpansionInPart() {
+    guard workers.count == 1, world.canPersist else { return }
+    world.persists = true
+    workers[0].expandsInPart = true
+  }
 }
 
 extension SearchWorker {

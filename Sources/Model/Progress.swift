@@ -185,7 +185,7 @@ enum Progress {
   static func isStuck(_ world: World) -> Bool {
     world.memory.setBase()
     world.turn(to: 0)
-    world.reductions = Set(Reduction.allCases)
+    world.reductions = Reduction.standard
     let explorer = Explorer(world: world, options: ExplorationOptions()) { _ in
       throw ScenarioError("a search within a replay makes no counterexamples")
     }

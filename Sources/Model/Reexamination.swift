@@ -187,7 +187,7 @@ private final class Reexaminer {
     if world.ghost[left] == 0 || rest < world.ghost[left] { world.ghost[left] = rest }
     world.memory.setBase()
     world.machine.observation.lowestSP = world.cpu.rsp
-    world.reductions = Set(Reduction.allCases)
+    world.reductions = Reduction.standard
     let explorer = Explorer(world: world, options: options(share: 0.2)) { [scenario, image] in
       try World(scenario: scenario, image: image, reductions: $0)
     }

@@ -133,7 +133,8 @@ final class SearchWorker: @unchecked Sendable {
   /// Grows with whatever is learned.
   private var learnedCount: Int {
     let o = world.machine.observation
-    return o.newlyShared &+ o.readsBelowStack &+ o.readsOfFilling &+ o.victimReads &+ (world.victimSeen ? 1 : 0)
+    return o.newlyShared &+ o.readsBelowStack &+ o.readsOfFilling &+ o.victimReads
+      &+ (world.victimSeen ? 1 : 0)
   }
 
   // MARK: Figures

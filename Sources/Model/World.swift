@@ -23,7 +23,8 @@ final class World {
   private(set) var raisesLate = true
   private(set) var scrubs = true
   private(set) var reuses = true
-  private(set) var persists = true
+  /// Whether the present pass uses `persistent`: see `Explorer.prepareFutures`.
+  var persists = false
 
   /// How the start was come to, and what sources the image had programmed there, in words.
   var bootNotes: [String] = []
@@ -203,7 +204,6 @@ final class World {
     raisesLate = reductions.contains(.late)
     scrubs = reductions.contains(.stack)
     reuses = reductions.contains(.reuse)
-    persists = reductions.contains(.persistent)
   }
 
   // MARK: Resolving names
