@@ -201,10 +201,12 @@ final class Replayer {
         cursor.pass = true
         if found(wanted) { return .found }
       }
+      let from = world.cpu.rip
       let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: cursor.pass)
       afterInstruction?()
       cursor.pass = false
       let count = Int(world.machine.instructions &- before)
+      world.noteShortHalt(stop, from: from, count: UInt64(count))
       cursor.executed += count
       cursor.steps += count
       _ = world.takeNotes()
@@ -264,6 +266,6 @@ extension World {
   func configureForReplay() {
     watchOwner()
     machine.observation.stopAtShared = false
-    machine.observation.stopBefore = InstructionClass.hook
+    machine.observation.stopBefore = InstructionClass.hook | InstructionClass.halt
   }
 }
