@@ -44,6 +44,11 @@ extension Store {
     }
   }
 
+  /// Keeps an image's bytes, for one that cannot be made again.
+  public func keep(_ image: ImageRecord, bytes: [UInt8]) throws {
+    try write { db in try Self.keep(image, bytes: Data(bytes), in: db) }
+  }
+
   /// An image's bytes, if the store has them.
   public func imageContent(_ digest: String) throws -> [UInt8]? {
     let bytes = try read { db in

@@ -72,7 +72,7 @@ struct DebugFunctions {
 
   /// Visits children in their order until `body` says false. A file that leads back to an earlier
   /// child is not followed.
-  private static func forEachChild(
+  static func forEachChild(
     of parent: inout Dwarf_Die, _ body: (inout Dwarf_Die) -> Bool
   ) {
     var child = Dwarf_Die()

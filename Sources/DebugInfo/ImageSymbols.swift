@@ -16,6 +16,7 @@ public final class ImageSymbols: Symbolizer {
   private let dwarf: OpaquePointer?
   private let table: SymbolTable
   private lazy var lines = DebugLines(dwarf: dwarf)
+  private lazy var variables = DebugVariables(dwarf: dwarf)
   private var openFrames: CallFrames?
   private var frames: CallFrames {
     if let openFrames { return openFrames }
@@ -52,6 +53,24 @@ public final class ImageSymbols: Symbolizer {
     bytes.deallocate()
   }
 
+  /// Bytes of a section; nil: there is none of this name.
+  public func section(named name: String) -> [UInt8]? {
+    guard let elf else { return nil }
+    var index = 0
+    guard elf_getshdrstrndx(elf, &index) == 0 else { return nil }
+    var section: OpaquePointer?
+    while let next = elf_nextscn(elf, section) {
+      section = next
+      var header = GElf_Shdr()
+      guard gelf_getshdr(next, &header) != nil,
+        let text = elf_strptr(elf, index, Int(header.sh_name)), String(cString: text) == name,
+        let data = elf_rawdata(next, nil), let start = data.pointee.d_buf
+      else { continue }
+      return [UInt8](UnsafeRawBufferPointer(start: start, count: data.pointee.d_size))
+    }
+    return nil
+  }
+
   public var symbolNames: [String] { table.names }
 
   public func symbol(named name: String) -> (address: UInt64, size: Int)? {
@@ -62,8 +81,14 @@ public final class ImageSymbols: Symbolizer {
     table.symbol(containing: address)
   }
 
+  public func endsFunction(_ address: UInt64) -> Bool { table.functionEnds.contains(address) }
+
   public func location(of address: UInt64) -> (location: SourceLocation, inlined: [String])? {
     lines.location(of: address)
+  }
+
+  public func variable(named name: String) -> VariableShape? {
+    table.symbol(named: name).flatMap { variables.shape(at: $0.address) }
   }
 
   public func unwind(

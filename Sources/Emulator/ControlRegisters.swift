@@ -91,8 +91,10 @@ extension Machine {
     // Vol. 3A §2.5: PG without PE, NW without CD.
     if value & Bit.pg != 0 && value & Bit.pe == 0 { return fault(Vector.generalProtection) }
     if value & Bit.nw != 0 && value & Bit.cd == 0 { return fault(Vector.generalProtection) }
-    if value & Bit.pe == 0 && !isReal(cpu) {
-      return notModelled("the way back to real mode (CR0.PE cleared)")
+    // Segments keep their limits and rights on the way back to real mode, until they are loaded and beyond:
+    // "unreal" mode. Intel SDM Vol. 3A §9.9.2.
+    if value & Bit.pe == 0 && !isReal(cpu) && (c.cpl != 0 || c[CPU.Word.cr0] & Bit.pg != 0) {
+      return notModelled("the way back to real mode (CR0.PE cleared) with paging on")
     }
     let changed = c[CPU.Word.cr0] ^ value
     if changed & Bit.pg != 0 {

@@ -59,8 +59,7 @@ final class DecodeCache {
     for i in 0..<DecodeCache.firstIndex { (pool + i).initialize(to: MicroOp()) }
     pool[Int(DecodeCache.linkIndex)].code = .link
     let count = DecodeMode.count * memory.frameCount
-    tables = .allocate(capacity: count)
-    tables.initialize(repeating: nil, count: count)
+    tables = zeroedTable(count)
     crossings = .allocate(capacity: DecodeCache.crossingCount)
     crossings.initialize(repeating: Crossing(), count: DecodeCache.crossingCount)
     decoder = Decoder()
@@ -68,7 +67,7 @@ final class DecodeCache {
 
   deinit {
     for i in 0..<(DecodeMode.count * memory.frameCount) { tables[i]?.deallocate() }
-    tables.deallocate()
+    releaseTable(tables)
     pool.deallocate()
     crossings.deallocate()
   }

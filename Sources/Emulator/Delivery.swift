@@ -76,7 +76,9 @@ extension Machine {
     let external: UInt32 = kind.isSoftware ? 0 : 1
     // Errors in the IDT itself: vector times eight, IDT bit, EXT bit. Vol. 3A §6.13.
     let gateError = UInt32(vector) * 8 + 2 + external
-    if c[CPU.Word.cr0] & ControlBit.pe == 0 { return notModelled("interrupt in real mode") }
+    if isReal(cpu) {
+      return enterReal(cpu, vector: vector, kind: kind, returnAddress: returnAddress)
+    }
 
     // Gates have 16 bytes in IA-32e mode, and are of two kinds. Vol. 3A §6.14.1.
     let isLong = c.isLongMode

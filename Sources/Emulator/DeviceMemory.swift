@@ -1,10 +1,11 @@
 /// Devices whose registers lie in physical memory. Both APICs want aligned accesses of 32 bits
-/// (Intel SDM Vol. 3A §10.4.1); others are not modelled.
+/// (Intel SDM Vol. 3A §10.4.1), the HPET takes 64 as well; others are not modelled.
 
 extension Machine {
   /// Whether a page of physical memory is a device's.
   func isDevicePage(_ physical: UInt64) -> Bool {
     physical >> 12 == LocalAPIC.address >> 12 || physical >> 12 == Machine.ioAPICAddress >> 12
+      || isEventTimer(physical)
   }
 
   /// Whether the access in flight may touch a device now. An instruction that does is executed alone,
@@ -24,6 +25,7 @@ extension Machine {
 
   private func isRegisterAccess(_ size: Int) -> Bool {
     if size == 4 && devicePhysical & 3 == 0 { return true }
+    if size == 8 && devicePhysical & 7 == 0 && isEventTimer(devicePhysical) { return true }
     return notModelled("an access of \(size) bytes to the device at 0x\(hex(devicePhysical))")
   }
 
@@ -40,6 +42,10 @@ extension Machine {
       guard let value = readIOAPIC(offset) else { return nil }
       faultVector = -1
       return value
+    }
+    if isEventTimer(devicePhysical) {
+      faultVector = -1
+      return readEventTimer(offset, size: size)
     }
     guard localAPICAnswers(cpu) else { return nil }
     // Registers are 128 bits apart; the other 96 read as zero here.
@@ -63,6 +69,12 @@ extension Machine {
   func storeDevice(_ cpu: Int, _ size: Int, _ value: UInt64, _ kind: UInt8) -> Bool {
     guard mayTouchDevice(cpu, kind), isRegisterAccess(size) else { return false }
     let offset = devicePhysical & 0xFFF
+    if isEventTimer(devicePhysical) {
+      guard writeEventTimer(offset, size: size, value) else { return false }
+      cores[cpu].deviceWrite = devicePhysical
+      faultVector = -1
+      return true
+    }
     let value = value & 0xFFFF_FFFF
     if devicePhysical >> 12 == Machine.ioAPICAddress >> 12 {
       guard writeIOAPIC(offset, value) else { return false }

@@ -9,7 +9,7 @@ enum DeviceWord: UInt64 {
   case time = 2
   /// Configuration address of PCI (port CF8h).
   case pciAddress = 3
-  /// CMOS index in bits 0–7, status A in 8–15, status B in 16–23.
+  /// CMOS index in bits 0–7, status A in 8–15, status B in 16–23, status C in 24–31.
   case cmos = 4
   /// Bits 0–1: gate of timer channel 2 and speaker (port 61h); bits 8–15: port 92h.
   case systemControl = 5
@@ -31,6 +31,13 @@ enum DeviceWord: UInt64 {
   case ioAPICLines = 33
   /// Its redirection entries, a word each.
   case ioAPICEntries = 34
+  /// The IDE channel: see `Channel`, and the level of its interrupt line.
+  case disk = 58
+  /// The second serial port.
+  case secondSerial = 63
+  case secondSerialQueue = 64
+  /// The HPET: configuration, status and start; the counter; the timers' registers, two words each.
+  case eventTimer = 65
 }
 
 extension Machine {
@@ -66,8 +73,21 @@ extension Machine {
     resetLocalAPICs()
     resetIOAPIC()
     resetVectorState()
-    setDeviceWord(.cmos, 0x02 << 16 | 0x26 << 8)
+    resetClock()
+    resetDisk()
     setDeviceWord(.systemControl, 0x02 << 8)
+  }
+
+  /// Whether a write to the port ends the run: those of QEMU's isa-debug-exit, its usual place and its
+  /// default one.
+  static func isExitPort(_ port: Int) -> Bool { port == 0xF4 || port == 0x501 }
+
+  /// Output has grown: does it end with what a run is to stop at?
+  func lookForText(in output: [UInt8]) {
+    guard !stopText.isEmpty, output.last == stopText.last, output.count >= stopText.count,
+      output.suffix(stopText.count).elementsEqual(stopText)
+    else { return }
+    isTextReached = true
   }
 
   // MARK: Ports
@@ -81,7 +101,9 @@ extension Machine {
     var result: UInt32 = 0
     for i in 0..<size {
       guard let byte = readByte(port &+ UInt16(i)) else {
-        _ = notModelled("IN from port 0x\(hex(port)), \(size) bytes")
+        if faultVector < 0 {
+          _ = notModelled("IN from port 0x\(hex(port)), \(size) byte\(size == 1 ? "" : "s")")
+        }
         return nil
       }
       result |= UInt32(byte) << UInt32(8 * i)
@@ -99,7 +121,9 @@ extension Machine {
       let byte = UInt8(truncatingIfNeeded: value >> UInt32(8 * i))
       guard writeByte(port &+ UInt16(i), byte) else {
         if faultVector >= 0 { return false }
-        return notModelled("OUT to port 0x\(hex(port)), \(size) bytes")
+        return notModelled(
+          "OUT of 0x\(hex(UInt64(value))) to port 0x\(hex(port)), \(size) byte\(size == 1 ? "" : "s")"
+        )
       }
     }
     return true
@@ -110,6 +134,7 @@ extension Machine {
     switch port {
     case 0xCF8 where size == 4: UInt32(truncatingIfNeeded: deviceWord(.pciAddress))
     case 0xCFC...0xCFF: UInt32.max >> UInt32(32 - 8 * size)
+    case 0x1F0 where size > 1 && hasDisk: readDiskData(size: size)
     default: nil
     }
   }
@@ -118,7 +143,8 @@ extension Machine {
     switch port {
     case 0xCF8 where size == 4: setDeviceWord(.pciAddress, UInt64(value & 0x80FF_FFFC))
     case 0xCFC...0xCFF: break
-    case 0xF4: exitValue = value
+    case 0x1F0 where size > 1 && hasDisk: writeDiskData(size: size, value)
+    case 0xF4, 0x501: exitValue = value
     default: return false
     }
     return true
@@ -142,9 +168,13 @@ extension Machine {
     case 0xE9: return 0xE9
     case 0x3D4: return UInt8(truncatingIfNeeded: deviceWord(.videoIndex))
     case 0x3D5: return readVideoRegister()
-    case 0x3F8...0x3FF: return readSerial(port)
-    // No second to fourth serial port.
-    case 0x2F8...0x2FF, 0x3E8...0x3EF, 0x2E8...0x2EF: return 0xFF
+    case 0x3DA: return readVideoStatus()
+    case 0x1F0...0x1F7, 0x3F6: return readDisk(port)
+    // No second IDE channel: the bus reads as zero, as where a channel has no disks.
+    case 0x170...0x177, 0x376: return 0
+    case 0x3F8...0x3FF, 0x2F8...0x2FF: return readSerial(port)
+    // No third and fourth serial port.
+    case 0x3E8...0x3EF, 0x2E8...0x2EF: return 0xFF
     default: return nil
     }
   }
@@ -176,11 +206,17 @@ extension Machine {
       if value & 1 != 0 { return notModelled("reset through port 0x92") }
       setDeviceWord(
         .systemControl, deviceWord(.systemControl) & ~0xFF00 | UInt64(value) << 8)
-    case 0xE9: if keepsOutput { debugOutput.append(value) }
+    case 0xE9:
+      if keepsOutput {
+        debugOutput.append(value)
+        lookForText(in: debugOutput)
+      }
     case 0x3D4: setDeviceWord(.videoIndex, UInt64(value & 0x1F))
     case 0x3D5: writeVideoRegister(value)
-    case 0x3F8...0x3FF: writeSerial(port, value)
-    case 0x2F8...0x2FF, 0x3E8...0x3EF, 0x2E8...0x2EF: break
+    case 0x3F8...0x3FF, 0x2F8...0x2FF: writeSerial(port, value)
+    case 0x3E8...0x3EF, 0x2E8...0x2EF: break
+    case 0x1F0...0x1F7, 0x3F6: return writeDisk(port, value)
+    case 0x170...0x177, 0x376: break
     default: return false
     }
     return true
@@ -220,6 +256,12 @@ extension Machine {
     return low | (timerOutput(2) ? 0x20 : 0)
   }
 
+  /// Port 3DAh: vertical retrace (bit 3) and no display (bit 0) for a part of each frame of some 14 ms.
+  private func readVideoStatus() -> UInt8 {
+    noteClockRead()
+    return clock >> 13 & 63 < 4 ? 9 : 0
+  }
+
   private func readVideoRegister() -> UInt8 {
     let index = Int(deviceWord(.videoIndex)) & 31
     return UInt8(
@@ -231,40 +273,5 @@ extension Machine {
     let shift = UInt64(index & 7) * 8
     let old = deviceWord(.videoRegisters, index >> 3)
     setDeviceWord(.videoRegisters, index >> 3, old & ~(0xFF << shift) | UInt64(value) << shift)
-  }
-
-  // MARK: CMOS
-
-  /// Memory sizes and a clock that stands at 2024-01-01 00:00:00, never updating.
-  private func readCMOS() -> UInt8 {
-    let word = deviceWord(.cmos)
-    let above1M = min(max(memory.ramFrames * 4 - 1024, 0), 0xFFFF)
-    let above16M = min(max(memory.ramFrames / 16 - 256, 0), 0xFFFF)
-    if word & 0xFF < 0x0A || word & 0xFF == 0x32 { noteClockRead() }
-    switch word & 0xFF {
-    case 0x07, 0x08: return 0x01
-    case 0x06: return 0x02
-    case 0x09: return 0x24
-    case 0x32: return 0x20
-    case 0x0A: return UInt8(truncatingIfNeeded: word >> 8)
-    case 0x0B: return UInt8(truncatingIfNeeded: word >> 16)
-    case 0x0D: return 0x80
-    case 0x15: return 0x80
-    case 0x16: return 0x02
-    case 0x17, 0x30: return UInt8(truncatingIfNeeded: above1M)
-    case 0x18, 0x31: return UInt8(truncatingIfNeeded: above1M >> 8)
-    case 0x34: return UInt8(truncatingIfNeeded: above16M)
-    case 0x35: return UInt8(truncatingIfNeeded: above16M >> 8)
-    default: return 0
-    }
-  }
-
-  private func writeCMOS(_ value: UInt8) {
-    let word = deviceWord(.cmos)
-    switch word & 0xFF {
-    case 0x0A: setDeviceWord(.cmos, word & ~0xFF00 | UInt64(value & 0x7F) << 8)
-    case 0x0B: setDeviceWord(.cmos, word & ~0xFF_0000 | UInt64(value) << 16)
-    default: break
-    }
   }
 }

@@ -31,7 +31,7 @@ public struct ELFImage: Sendable {
   /// Linear address of the entry point.
   public let entry: UInt64
   /// Loadable segments that are not empty, in the order of the file.
-  public let segments: [Segment]
+  public private(set) var segments: [Segment]
 
   /// - Throws: `ImageError`.
   public init(_ bytes: [UInt8]) throws(ImageError) {
@@ -110,6 +110,46 @@ public struct ELFImage: Sendable {
     return segments
   }
 
+  /// The contents of the first note of this owner and type in a PT_NOTE segment; nil: there is none. What is
+  /// cut off is no note. System V ABI, chapter 5, "Note Section".
+  func note(owner: [UInt8], type: UInt64) -> [UInt8]? {
+    let reader = ByteReader(bytes: bytes)
+    let table = Int(reader.value(is64Bit ? 32 : 28, is64Bit ? 8 : 4))
+    let entrySize = Int(reader.value(is64Bit ? 54 : 42, 2))
+    for index in 0..<Int(reader.value(is64Bit ? 56 : 44, 2)) {
+      let header = table + index * entrySize
+      guard reader.value(header, 4) == 4 else { continue }
+      let offset = reader.value(header + (is64Bit ? 8 : 4), is64Bit ? 8 : 4)
+      let size = reader.value(header + (is64Bit ? 32 : 16), is64Bit ? 8 : 4)
+      let (sum, overflows) = offset.addingReportingOverflow(size)
+      guard !overflows, sum <= UInt64(bytes.count) else { continue }
+      let alignment = reader.value(header + (is64Bit ? 48 : 28), is64Bit ? 8 : 4) == 8 ? 8 : 4
+      var at = Int(offset)
+      let end = Int(sum)
+      while at + 12 <= end {
+        let nameSize = Int(reader.value(at, 4))
+        let contentSize = Int(reader.value(at + 4, 4))
+        let name = at + 12
+        let content = name + (nameSize + alignment - 1) & ~(alignment - 1)
+        guard content <= end, contentSize <= end - content else { break }
+        if reader.value(at + 8, 4) == type && nameSize == owner.count
+          && Array(bytes[name..<name + nameSize]) == owner
+        {
+          return Array(bytes[content..<content + contentSize])
+        }
+        at = content + (contentSize + alignment - 1) & ~(alignment - 1)
+      }
+    }
+    return nil
+  }
+
+  /// The same image with a segment at another physical address.
+  public func moving(segment index: Int, to physical: UInt64) -> ELFImage {
+    var moved = self
+    moved.segments[index].physical = physical
+    return moved
+  }
+
   /// The physical address at which a linear address of the image is loaded, nil when no segment
   /// holds it.
   public func physical(ofVirtual virtual: UInt64) -> UInt64? {
@@ -142,6 +182,15 @@ public enum ImageError: Error, Equatable, Sendable {
   case badMultibootChecksum(offset: Int)
   case unsupportedMultibootFlags(UInt32)
   case badMultibootAddresses(String)
+  case noMultiboot2Header
+  case badMultiboot2(String)
+  case unsupportedMultiboot2Tag(UInt32)
+  case noEntryNote
+  case badEntryNote(String)
+  case segmentNotMapped(index: Int, virtual: UInt64)
+  case noDisk
+  case noBootSignature(UInt16)
+  case diskTooSmall(size: Int)
   case entryOutside(UInt64)
   case noRoomForInformation
 }
@@ -190,6 +239,23 @@ extension ImageError: CustomStringConvertible {
     case .unsupportedMultibootFlags(let flags):
       "the multiboot header requires features 0x\(hex(flags)), which LockLab does not have"
     case .badMultibootAddresses(let what): "multiboot header: \(what)"
+    case .noMultiboot2Header:
+      "no multiboot2 header (E85250D6h) in the first 32768 bytes, on an 8-byte boundary; keep it in a "
+        + "section of its own at the image's beginning and link with -n"
+    case .badMultiboot2(let what): "multiboot2 header: \(what)"
+    case .unsupportedMultiboot2Tag(let type):
+      "the multiboot2 header requires tag \(type), which LockLab does not know"
+    case .noEntryNote:
+      "no PVH entry: a PT_NOTE segment with a note of owner \"Xen\" and type 18 "
+        + "(XEN_ELFNOTE_PHYS32_ENTRY)"
+    case .badEntryNote(let what): "the PVH entry note: \(what)"
+    case .segmentNotMapped(let index, let virtual):
+      "program header \(index) wants 0x\(hex(virtual)), below 4 GiB but not where it is loaded, or at "
+        + "another place in its page: no loader's page tables would have it so; use multiboot"
+    case .noDisk: "there is no disk to boot from; name its image as the first `disk`"
+    case .noBootSignature(let found):
+      "the disk's first sector ends with \(hex(UInt64(found)))h, not with the boot signature AA55h"
+    case .diskTooSmall(let size): "the disk image has \(size) bytes, less than a sector of 512"
     case .entryOutside(let address):
       "the entry point 0x\(hex(address)) lies in no loaded segment"
     case .noRoomForInformation:

@@ -5,7 +5,7 @@ extension Machine {
     let c = cpus[cpu]
     // NMIs are unblocked even when the instruction then faults. Vol. 3A §6.7.1; Vol. 3C §28.2.3.
     c[CPU.Word.nmi] &= ~1
-    if c[CPU.Word.cr0] & ControlBit.pe == 0 { return notModelled("IRET in real mode") }
+    if isReal(cpu) { return returnRealInterrupt(cpu, op) }
     if c.rflags & CPU.Flag.vm != 0 { return notModelled("IRET in virtual-8086 mode") }
     if c.rflags & CPU.Flag.nt != 0 {
       // Vol. 3A §7.7: no task switches in IA-32e mode.

@@ -137,6 +137,18 @@ extension Machine {
     mouse.status & 0x20 != 0 && controller.command & Controller.mouseOff == 0
   }
 
+  /// Why no key can lead to IRQ 1 as the controller is programmed; nil: one can.
+  var keyboardObstacle: String? {
+    if controller.command & 1 == 0 { return "its interrupt is off in the PS/2 controller" }
+    return controller.command & Controller.keyboardOff != 0 ? "its clock is off" : nil
+  }
+
+  /// The same of the mouse and IRQ 12.
+  var mouseObstacle: String? {
+    if controller.command & 2 == 0 { return "its interrupt is off in the PS/2 controller" }
+    return mouseReports ? nil : "it was not told to report"
+  }
+
   /// Whether port 60h holds a byte that nobody has read.
   public var keyboardOutputFull: Bool { controller.isFull }
 

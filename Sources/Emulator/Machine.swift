@@ -37,8 +37,18 @@ public final class Machine {
   /// Everything the guest sent to COM1; output only, never read back, not part of the state.
   public var serialOutput: [UInt8] = []
 
+  /// The same of COM2.
+  public var secondSerialOutput: [UInt8] = []
+
   /// Everything the guest wrote to port 0xE9; like `serialOutput`, not part of the state.
   public var debugOutput: [UInt8] = []
+
+  /// A plain run stops with `.event` when the guest has sent this to COM1 or port 0xE9; empty: never.
+  public var stopText: [UInt8] = []
+  var isTextReached = false
+
+  /// While memory is observed: whether a disk's commands wait for `completeDisk`.
+  public var diskTakesTime = false
 
   /// What RDTSC reads; nil: retired instructions, or `setObservedTime` while memory is observed.
   public var timeStampCounter: (() -> UInt64)?
@@ -107,9 +117,10 @@ public final class Machine {
   /// Pseudo-vector: the instruction in flight touches a device and is to be executed alone.
   static let deviceFault = 0x1002
 
-  public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20) {
+  /// - Parameter disks: contents of the IDE disks, first and second of the first channel.
+  public init(cpuCount: Int = 1, ramBytes: Int = 64 << 20, disks: [[UInt8]] = []) {
     precondition((1...LocalAPIC.cpuLimit).contains(cpuCount), "1 to 8 CPUs")
-    memory = Memory(ramBytes: ramBytes)
+    memory = Memory(ramBytes: ramBytes, disks: disks)
     apicWords = memory.frame(memory.ramFrames + 2).assumingMemoryBound(to: UInt64.self)
     cpus = (0..<cpuCount).map { _ in CPU() }
     vitals = .allocate(capacity: 1)
@@ -147,7 +158,7 @@ public enum Stop: UInt8, Sendable {
   case shutdown
   /// The next instruction (or what it touches) is not modelled; it was not executed.
   case unmodelled
-  /// The guest wrote to the isa-debug-exit port (0xF4); `Event.value` is what it wrote.
+  /// The guest wrote to the isa-debug-exit port (0xF4 or 0x501); `Event.value` is what it wrote.
   case exit
 }
 
@@ -222,6 +233,12 @@ public struct Observation {
   public var newlyShared = 0
   /// Data reads of granules in the 512 bytes below the stack pointer, since last set to zero.
   public var readsBelowStack = 0
+  /// Data reads that found nothing but what `Memory.fill` left, since last set to zero: of local variables
+  /// that were not written; and the linear address of the latest instruction that made one.
+  public var readsOfFilling = 0
+  public var fillingReadAt: UInt64 = 0
+  /// Stores of a CPU to page-table entries in use, while another CPU runs with paging.
+  public var sharedTableWrites = 0
   /// What the run that stopped with `.visible` was about to access: physical address, bytes (0: it
   /// stopped for another reason), and 1 a write, 2 an update, 4 locked, 8 a device.
   public var stopAddress: UInt64 = 0
@@ -251,6 +268,8 @@ public struct Observation {
   public var clobberedRead: UInt64 = 0
   /// The lowest stack pointer since it was last set (of the CPU that runs).
   public var lowestSP = UInt64.max
+  /// Shadow words of bytes whose writes are visible at all times (`Machine.watch`): their addresses.
+  var watched: [UInt] = []
   /// Whether each data access is appended to `accesses`.
   public var logAccesses = false
   public var accesses: [Access] = []

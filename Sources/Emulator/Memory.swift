@@ -1,6 +1,13 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Sparse physical memory whose stores can be undone, compared with a base, and fingerprinted.
 ///
-/// Memory is an array of frames of 4 KiB, allocated when first touched. Beside the data each frame
+/// Memory is an array of frames of 4 KiB, allocated when first touched. A frame that repeats one word, but
+/// for a few others, can be kept as that (`SparseMemory.swift`), and one of a disk as what is on it. Beside the data each frame
 /// carries a *shadow* of the same size (one 32-bit word for every four bytes, free for the checker
 /// to use), a bitmap of words changed since `setBase`, and a copy of its data at that time.
 ///
@@ -16,7 +23,7 @@ public final class Memory {
   static let watchOffset = 8192 + 64
   static let allocationSize = 8192 + 128
 
-  /// Host address of each frame's allocation, nil when never touched.
+  /// Host address of each frame's allocation; nil: never touched, or kept as a `SparseFrame`.
   public let frames: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   /// Frames of guest RAM; after them come frames that no guest address reaches.
   public let ramFrames: Int
@@ -74,18 +81,35 @@ public final class Memory {
   /// Copy of each dirty frame's data as it was at `setBase`.
   let baseCopies: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
+  /// What frames without an allocation hold, nil for zeros.
+  let sparseFrames: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?>
+  /// Frames with an allocation, and how many of them make it worth looking for sparse ones.
+  var denseFrames = 0
+  var compactionMark = Memory.firstCompaction
+  /// Allocations of frames that became sparse.
+  var spareAllocations: [UnsafeMutableRawPointer] = []
+  /// Frames after the first hidden ones begin with the contents of disks, one after the other.
+  let disks: [[UInt8]]
+  /// First frame of each disk.
+  let diskFrames: [Int]
+
   /// - Parameters:
   ///   - ramBytes: size of guest RAM, rounded up to whole frames.
   ///   - hiddenFrames: frames after RAM that only the machine and the checker can address.
-  public init(ramBytes: Int, hiddenFrames: Int = 9) {
+  ///   - disks: contents of disks, which take more hidden frames.
+  public init(ramBytes: Int, hiddenFrames: Int = 9, disks: [[UInt8]] = []) {
     ramFrames = (ramBytes + Memory.frameSize - 1) / Memory.frameSize
-    frameCount = ramFrames + hiddenFrames
-    frames = .allocate(capacity: frameCount)
-    frames.initialize(repeating: nil, count: frameCount)
-    baseCopies = .allocate(capacity: frameCount)
-    baseCopies.initialize(repeating: nil, count: frameCount)
-    frameUses = .allocate(capacity: frameCount)
-    frameUses.initialize(repeating: 0, count: frameCount)
+    self.disks = disks
+    var next = ramFrames + hiddenFrames
+    diskFrames = disks.map { disk in
+      defer { next += (disk.count + Memory.frameSize - 1) / Memory.frameSize }
+      return next
+    }
+    frameCount = next
+    frames = zeroedTable(frameCount)
+    baseCopies = zeroedTable(frameCount)
+    sparseFrames = zeroedTable(frameCount)
+    frameUses = zeroedTable(frameCount)
     let capacity = 1 << 16
     ledger = .allocate(capacity: 1)
     ledger.initialize(
@@ -96,10 +120,13 @@ public final class Memory {
     for frame in 0..<frameCount {
       frames[frame]?.deallocate()
       baseCopies[frame]?.deallocate()
+      sparseFrames[frame]?.deallocate()
     }
-    frames.deallocate()
-    baseCopies.deallocate()
-    frameUses.deallocate()
+    for allocation in spareAllocations { allocation.deallocate() }
+    releaseTable(frames)
+    releaseTable(baseCopies)
+    releaseTable(sparseFrames)
+    releaseTable(frameUses)
     ledger.pointee.journal.deallocate()
     ledger.pointee.recorder.deallocate()
     ledger.deinitialize(count: 1)
@@ -116,9 +143,13 @@ public final class Memory {
   }
 
   @inline(never) func allocate(_ frame: Int) -> UnsafeMutableRawPointer {
-    let p = UnsafeMutableRawPointer.allocate(byteCount: Memory.allocationSize, alignment: 64)
+    let p =
+      spareAllocations.popLast()
+      ?? UnsafeMutableRawPointer.allocate(byteCount: Memory.allocationSize, alignment: 64)
     p.initializeMemory(as: UInt8.self, repeating: 0, count: Memory.allocationSize)
+    fill(p, withSparse: frame)
     frames[frame] = p
+    denseFrames += 1
     return p
   }
 
@@ -127,7 +158,9 @@ public final class Memory {
   /// Reads the aligned 64-bit word at a physical address.
   @inline(__always) public func word(at physical: UInt64) -> UInt64 {
     if ledger.pointee.recording { noteRead(physical: physical & ~7, size: 8) }
-    guard let p = frames[Int(truncatingIfNeeded: physical >> 12)] else { return 0 }
+    guard let p = frames[Int(truncatingIfNeeded: physical >> 12)] else {
+      return sparseWord(physical >> 3)
+    }
     return p.load(fromByteOffset: Int(truncatingIfNeeded: physical & 0xFF8), as: UInt64.self)
   }
 
@@ -195,7 +228,8 @@ public final class Memory {
     if count == ledger.pointee.journalCapacity { growJournal() }
     ledger.pointee.journal[count] = JournalEntry(word: word, old: old)
     ledger.pointee.journalCount = count &+ 1
-    ledger.pointee.fingerprint.replace(old, by: value, at: physical & ~7)
+    ledger.pointee.fingerprint.replace(
+      Memory.live(old), by: Memory.live(value), at: physical & ~7)
     let index = Int(truncatingIfNeeded: (physical >> 3) & 511)
     let bits = frame.advanced(by: Memory.bitmapOffset + (index >> 6) &* 8)
       .assumingMemoryBound(to: UInt64.self)
@@ -275,7 +309,8 @@ public final class Memory {
   public func clearJournal() { ledger.pointee.journalCount = 0 }
 
   /// Makes the present contents the base of `difference()` and starts observing.
-  /// The fingerprint is computed afresh from all frames.
+  /// The fingerprint is computed afresh from all frames; of sparse ones only what they are kept as counts,
+  /// so that machines agree on it that came to the same contents in the same way.
   public func setBase() {
     ledger.pointee.observed = true
     ledger.pointee.journalCount = 0
@@ -285,14 +320,19 @@ public final class Memory {
       clearBitmap(Int(index))
     }
     dirtyFrames.removeAll()
-    fingerprint = Fingerprint()
+    var sum = Fingerprint()
     for index in 0..<frameCount {
-      guard let p = frames[index] else { continue }
+      guard let p = frames[index] else {
+        addSparse(index, to: &sum)
+        continue
+      }
       let words = p.assumingMemoryBound(to: UInt64.self)
       for w in 0..<512 where words[w] != 0 {
-        fingerprint.replace(0, by: words[w], at: UInt64(index) << 12 | UInt64(w) << 3)
+        sum.replace(
+          0, by: Memory.live(words[w]), at: UInt64(index) << 12 | UInt64(w) << 3)
       }
     }
+    fingerprint = sum
   }
 
   /// Stops journaling; contents stay.
@@ -349,9 +389,15 @@ public final class Memory {
       }
     }
     for entry in difference {
-      frames[Int(entry.number >> 9)]!.assumingMemoryBound(to: UInt64.self)[
-        Int(entry.number & 511)] =
-        entry.value
+      // The difference may come from another memory with the same base.
+      let p = frame(Int(entry.number >> 9))
+      let bits = p.advanced(by: Memory.bitmapOffset + Int(entry.number >> 6 & 7) &* 8)
+        .assumingMemoryBound(to: UInt64.self)
+      let bit: UInt64 = 1 << UInt64(entry.number & 63)
+      if bits.pointee & bit == 0 {
+        markDirty(bits, bit, frame: p, index: Int(entry.number >> 9))
+      }
+      p.assumingMemoryBound(to: UInt64.self)[Int(entry.number & 511)] = entry.value
     }
   }
 }
@@ -367,3 +413,14 @@ public struct DifferingWord: Equatable, Sendable {
     self.value = value
   }
 }
+
+/// A table of zeros that costs nothing where nobody looks.
+func zeroedTable<T>(_ count: Int) -> UnsafeMutablePointer<T> {
+  guard let table = calloc(max(count, 1), MemoryLayout<T>.stride) else {
+    fatalError("out of memory: \(count) entries of \(MemoryLayout<T>.stride) bytes")
+  }
+  return table.bindMemory(to: T.self, capacity: count)
+}
+
+/// Gives back what `zeroedTable` made.
+func releaseTable<T>(_ table: UnsafeMutablePointer<T>) { free(table) }

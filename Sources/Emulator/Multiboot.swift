@@ -76,65 +76,21 @@ extension Machine {
     }
     let information = try writeInformation(commandLine, avoiding: ranges)
 
-    let c = cpus[0]
-    for register in 0..<16 { c[register] = 0 }
-    c[CPU.Register.ax] = 0x2BAD_B002
-    c[CPU.Register.bx] = information
-    c.rip = entry
-    c.rflags = CPU.Flag.fixed
-    c[CPU.Word.shadow] = 0
-    c[CPU.Word.activity] = CPU.Activity.running
-    c[CPU.Word.nmi] = 0
-    c[CPU.Word.cpl] = 0
-    c[CPU.Word.cr0] = ControlBit.pe | ControlBit.et
-    c[CPU.Word.cr2] = 0
-    c[CPU.Word.cr3] = 0
-    c[CPU.Word.cr4] = 0
-    c[CPU.Word.efer] = 0
-    c[CPU.Word.dr0 + 6] = 0xFFFF_0FF0
-    c[CPU.Word.dr0 + 7] = 0x400
-    c[CPU.Word.pat] = 0x0007_0406_0007_0406
-    c[CPU.Word.gdtrBase] = 0
-    c[CPU.Word.gdtrLimit] = 0
-    c[CPU.Word.idtrBase] = 0
-    c[CPU.Word.idtrLimit] = 0
-    // Attributes: present, type code (read) or data (write), accessed, 32 bits, pages.
-    for segment in 0..<6 {
-      let isCode = segment == CPU.Segment.cs
-      c.setSegment(
-        segment, selector: isCode ? 0x08 : 0x10, base: 0, limit: 0xFFFF_FFFF,
-        attributes: isCode ? 0xC09B : 0xC093)
-    }
-    setNullSegment(0, CPU.Segment.ldtr)
-    c.setSegment(CPU.Segment.tr, selector: 0, base: 0, limit: 0xFFFF, attributes: 0x8B)
-    for cpu in cpus.indices.dropFirst() { initialise(cpu) }
+    enterFlat(entry)
+    cpus[0][CPU.Register.ax] = 0x2BAD_B002
+    cpus[0][CPU.Register.bx] = information
     writeFirmwareTables(avoiding: ranges)
-    flushTLB(0)
     return information
   }
 
   private func loadSegments(
     _ image: ELFImage, _ header: MultibootHeader
   ) throws(ImageError) -> (entry: UInt64, loaded: [Range<UInt64>]) {
-    let ram = memory.hiddenBase
-    var loaded: [Range<UInt64>] = []
     if let addresses = header.addresses {
       return try loadByAddresses(image, header, addresses)
     }
-    for (index, segment) in image.segments.enumerated() {
-      let end = segment.physical + segment.memorySize
-      guard end <= ram else {
-        throw .segmentOutsideMemory(
-          index: index, start: segment.physical, end: end, ramBytes: ram)
-      }
-      fill(segment.physical, with: image.bytes[segment.file], size: segment.memorySize)
-      loaded.append(segment.physical..<end)
-    }
-    // e_entry is a linear address; where segments are linked high, the loader jumps to where they
-    // were loaded.
-    let isPhysical = loaded.contains { $0.contains(image.entry) }
-    let entry = isPhysical ? image.entry : image.physical(ofVirtual: image.entry) ?? image.entry
-    return (entry, loaded)
+    let placed = try placeSegments(image)
+    return (physicalEntry(image, placed), placed)
   }
 
   /// Flag 16 of the header: its own address fields count, the ELF headers do not.
@@ -172,29 +128,6 @@ extension Machine {
     return (UInt64(addresses.entry), [first..<end])
   }
 
-  /// Copies bytes to physical memory and clears what follows them up to `size`. Whole words at a
-  /// time: images have megabytes.
-  private func fill(_ physical: UInt64, with bytes: ArraySlice<UInt8>, size: UInt64) {
-    var index = bytes.startIndex
-    var address = physical
-    let end = physical + size
-    while address < end {
-      if address & 7 == 0 && end - address >= 8 {
-        var word: UInt64 = 0
-        for i in 0..<min(8, bytes.endIndex - index) {
-          word |= UInt64(bytes[index + i]) << UInt64(8 * i)
-        }
-        index = min(index + 8, bytes.endIndex)
-        if word != 0 || memory.word(at: address) != 0 { memory.setWord(at: address, word) }
-        address += 8
-      } else {
-        memory.setByte(at: address, index < bytes.endIndex ? bytes[index] : 0)
-        if index < bytes.endIndex { index += 1 }
-        address += 1
-      }
-    }
-  }
-
   /// Writes the information structure (specification §3.3) with memory sizes (flag 0), the command
   /// line (flag 2) and a memory map (flag 6) where the image is not.
   private func writeInformation(
@@ -202,19 +135,9 @@ extension Machine {
   ) throws(ImageError) -> UInt64 {
     let line = Array(commandLine.utf8) + [0]
     let ram = memory.hiddenBase
-    let map: [(start: UInt64, size: UInt64, type: UInt64)] = [
-      (0, 0x9_FC00, 1), (0x9_FC00, 0x400, 2), (0xF_0000, 0x1_0000, 2),
-      (0x10_0000, ram > 0x10_0000 ? ram - 0x10_0000 : 0, 1),
-    ]
+    let map = memoryMap
     let size = UInt64(128 + map.count * 24 + line.count + 15) & ~15
-    let end = ranges.map(\.upperBound).max() ?? 0
-    let candidates = Array(stride(from: 0x9000 as UInt64, to: 0x9_0000, by: 0x1000))
-    guard
-      let base = (candidates + [(end + 0xFFF) & ~0xFFF]).first(where: { base in
-        base + size <= ram && !ranges.contains { $0.overlaps(base..<base + size) }
-      })
-    else { throw .noRoomForInformation }
-
+    let base = try place(size, avoiding: ranges)
     let mapBase = base + 128
     let lineBase = mapBase + UInt64(map.count * 24)
     for offset in 0..<UInt64(128) { memory.setByte(at: base + offset, 0) }

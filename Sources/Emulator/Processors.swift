@@ -70,13 +70,19 @@ extension Machine {
 
   // MARK: Plain runs
 
+  /// Instructions after which a plain run looks at its memory.
+  private static let loneQuantum = 1 << 18
+
   /// Executes up to `limit` instructions, a few dozen of each CPU in turn: the same machine always runs
   /// in the same way. Time passes for all of them together.
-  /// - Parameter quantum: instructions of one CPU before it is the next one's turn.
+  /// - Parameter quantum: instructions of one CPU before it is the next one's turn; of no importance
+  ///   where there is only one.
   /// - Returns: why the run ended, and which CPU ended it. `.halted`: no CPU can go on.
   public func runAll(limit: Int, quantum: Int = 64) -> (stop: Stop, cpu: Int) {
     let end = instructions &+ UInt64(limit)
+    let quantum = cpus.count == 1 ? Machine.loneQuantum : quantum
     while instructions < end {
+      if memory.wantsCompaction { compactMemory() }
       var ran = false
       for _ in cpus.indices {
         let cpu = turn % cpus.count

@@ -1,7 +1,7 @@
 import CZydis
 
-/// Real-address mode, as far as a CPU needs it from its start-up message to protected mode: segments,
-/// jumps, calls and returns. Interrupts and exceptions there are not modelled.
+/// Real-address mode, as far as boot loaders, and a CPU after its start-up message, need it: segments, jumps, calls
+/// and returns. Interrupts and exceptions are in `RealInterrupts.swift`.
 /// Intel SDM Vol. 3B chapter 20.
 
 extension Machine {

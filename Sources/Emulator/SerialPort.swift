@@ -1,4 +1,4 @@
-/// A 16550 UART at 3F8h, IRQ 4, whose line is infinitely fast. National Semiconductor PC16550D data
+/// Two 16550 UARTs, at 3F8h with IRQ 4 and at 2F8h with IRQ 3, whose lines are infinitely fast. National Semiconductor PC16550D data
 /// sheet.
 
 private struct Serial {
@@ -71,13 +71,14 @@ private struct Serial {
 }
 
 extension Machine {
-  private var serial: Serial {
-    get { Serial(raw: deviceWord(.serial)) }
-    set {
-      setDeviceWord(.serial, newValue.raw)
-      // OUT2 connects the interrupt output to the line on every PC.
-      setLine(4, newValue.identification != 1 && newValue.modemControl & 8 != 0)
-    }
+  private func serial(_ isSecond: Bool) -> Serial {
+    Serial(raw: deviceWord(isSecond ? .secondSerial : .serial))
+  }
+
+  private func setSerial(_ isSecond: Bool, _ value: Serial) {
+    setDeviceWord(isSecond ? .secondSerial : .serial, value.raw)
+    // OUT2 connects the interrupt output to the line on every PC.
+    setLine(isSecond ? 3 : 4, value.identification != 1 && value.modemControl & 8 != 0)
   }
 
   func resetSerial() {
@@ -85,35 +86,53 @@ extension Machine {
     port.divisorLow = 12
     setDeviceWord(.serial, port.raw)
     setDeviceWord(.serialQueue, 0)
+    setDeviceWord(.secondSerial, port.raw)
+    setDeviceWord(.secondSerialQueue, 0)
   }
 
-  /// A byte arrives on COM1. False, and an overrun, when the receiver is full.
-  @discardableResult public func injectSerial(byte: UInt8) -> Bool {
-    var port = serial
-    defer { serial = port }
-    return receive(&port, byte)
+  /// Why no byte that arrives can lead to an interrupt as the port is programmed; nil: one can.
+  func serialObstacle(second: Bool) -> String? {
+    let port = serial(second)
+    if port.interruptEnable & 1 == 0 { return "its receive interrupt is off" }
+    return port.modemControl & 8 == 0 ? "OUT2 keeps its line off" : nil
   }
 
-  private func receive(_ port: inout Serial, _ byte: UInt8) -> Bool {
+  /// Whether the receiver of COM1 (or COM2) takes no more bytes.
+  public func isSerialReceiverFull(second: Bool = false) -> Bool {
+    let port = serial(second)
+    return port.received >= (port.usesFIFO ? 8 : 1)
+  }
+
+  /// A byte arrives on COM1 (or COM2). False, and an overrun, when the receiver is full.
+  @discardableResult public func injectSerial(byte: UInt8, second: Bool = false) -> Bool {
+    var port = serial(second)
+    defer { setSerial(second, port) }
+    return receive(&port, byte, second)
+  }
+
+  private func receive(_ port: inout Serial, _ byte: UInt8, _ isSecond: Bool) -> Bool {
     guard port.received < (port.usesFIFO ? 8 : 1) else {
       port.overrun = true
       return false
     }
-    let queue = deviceWord(.serialQueue)
-    setDeviceWord(.serialQueue, queue | UInt64(byte) << UInt64(port.received * 8))
+    let word: DeviceWord = isSecond ? .secondSerialQueue : .serialQueue
+    setDeviceWord(word, deviceWord(word) | UInt64(byte) << UInt64(port.received * 8))
     port.received += 1
     return true
   }
 
   func readSerial(_ port: UInt16) -> UInt8 {
-    var serial = serial
-    defer { if serial.raw != deviceWord(.serial) { self.serial = serial } }
+    let isSecond = port < 0x300
+    let word: DeviceWord = isSecond ? .secondSerialQueue : .serialQueue
+    let before = serial(isSecond)
+    var serial = before
+    defer { if serial.raw != before.raw { setSerial(isSecond, serial) } }
     switch port & 7 {
     case 0:
       if serial.selectsDivisor { return serial.divisorLow }
       guard serial.received > 0 else { return 0 }
-      let queue = deviceWord(.serialQueue)
-      setDeviceWord(.serialQueue, queue >> 8)
+      let queue = deviceWord(word)
+      setDeviceWord(word, queue >> 8)
       serial.received -= 1
       return UInt8(truncatingIfNeeded: queue)
     case 1: return serial.selectsDivisor ? serial.divisorHigh : serial.interruptEnable
@@ -133,21 +152,22 @@ extension Machine {
   }
 
   func writeSerial(_ port: UInt16, _ value: UInt8) {
-    var serial = serial
+    let isSecond = port < 0x300
+    var serial = serial(isSecond)
     switch port & 7 {
     case 0:
       if serial.selectsDivisor {
         serial.divisorLow = value
       } else {
         if serial.isLoopback {
-          _ = receive(&serial, value)
-        } else {
-          if keepsOutput { serialOutput.append(value) }
+          _ = receive(&serial, value, isSecond)
+        } else if keepsOutput {
+          keep(value, isSecond)
         }
         // The line falls while the byte is in the transmitter, and rises again at once.
         serial.transmitterEmptied = false
         if serial.interruptEnable & 2 != 0 {
-          self.serial = serial
+          setSerial(isSecond, serial)
           serial.transmitterEmptied = true
         }
       }
@@ -163,13 +183,22 @@ extension Machine {
       serial.usesFIFO = value & 1 != 0
       if value & 2 != 0 {
         serial.received = 0
-        setDeviceWord(.serialQueue, 0)
+        setDeviceWord(isSecond ? .secondSerialQueue : .serialQueue, 0)
       }
     case 3: serial.lineControl = value
     case 4: serial.modemControl = value & 0x1F
     case 7: serial.scratch = value
     default: break
     }
-    self.serial = serial
+    setSerial(isSecond, serial)
+  }
+
+  private func keep(_ byte: UInt8, _ isSecond: Bool) {
+    if isSecond {
+      secondSerialOutput.append(byte)
+    } else {
+      serialOutput.append(byte)
+      lookForText(in: serialOutput)
+    }
   }
 }

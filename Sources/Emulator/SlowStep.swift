@@ -88,7 +88,11 @@ extension Machine {
     // Of several instructions in a row that hold interrupts off only the first is sure to do so
     // (Intel SDM Vol. 2B, "MOV"): here the others do not.
     if slice.shadowed { words[CPU.Word.shadow] = 0 }
-    if event.kind == .output && event.vector == 0xF4 { return .stop(.exit) }
+    if event.kind == .output && Machine.isExitPort(event.vector) { return .stop(.exit) }
+    if isTextReached {
+      isTextReached = false
+      return .stop(.event)
+    }
     if memory.observed {
       if words[CPU.Word.activity] == CPU.Activity.shutdown { return .stop(.shutdown) }
       if event.kind != .none { return .stop(.event) }

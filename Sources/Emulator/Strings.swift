@@ -16,7 +16,7 @@ extension Machine {
     var done = 0
     if register(cpu, cx, width) == 0 { return (.next, 1) }
     while done < limit {
-      if !compares && !memory.observed {
+      if !compares {
         let count = stringRun(cpu, op, limit - done)
         if count > 0 {
           done += count
@@ -104,54 +104,5 @@ extension Machine {
       advance(di, target)
     }
     return true
-  }
-
-  /// Many iterations of REP MOVS or REP STOS at once, upwards within one page each: as many as
-  /// behave like that number of single ones. 0 when there are none.
-  private func stringRun(_ cpu: Int, _ op: Op, _ limit: Int) -> Int {
-    let core = cores + cpu
-    let words = core.pointee.words
-    guard core.pointee.mode == DecodeMode.flat32, op.pointee.addressSize == 4,
-      words[CPU.Word.rflags] & CPU.Flag.df == 0, op.pointee.segment < CPU.Segment.fs
-    else { return 0 }
-    let moves: Bool
-    switch ZydisMnemonic(rawValue: UInt32(op.pointee.mnemonic)) {
-    case ZYDIS_MNEMONIC_MOVSB, ZYDIS_MNEMONIC_MOVSW, ZYDIS_MNEMONIC_MOVSD: moves = true
-    case ZYDIS_MNEMONIC_STOSB, ZYDIS_MNEMONIC_STOSW, ZYDIS_MNEMONIC_STOSD: moves = false
-    default: return 0
-    }
-    let size = Int(op.pointee.operandSize)
-    let target = words[CPU.Register.di] & 0xFFFF_FFFF
-    let source = words[CPU.Register.si] & 0xFFFF_FFFF
-    var count = min(limit, Int(words[CPU.Register.cx] & 0xFFFF_FFFF))
-    count = min(count, (4096 - Int(target & 0xFFF)) / size)
-    if moves { count = min(count, (4096 - Int(source & 0xFFF)) / size) }
-    if count < 2 { return 0 }
-    // A store that needs more than a store goes the long way.
-    guard let to = translate(cpu, target, write: true, AccessKind.explicit) else {
-      faultVector = -1
-      return 0
-    }
-    if to.pointee.writeTag != to.pointee.readTag { return 0 }
-    let host = Machine.host(to, target)
-    if moves {
-      let (entryTag, entryAddend) = (to.pointee.readTag, to.pointee.addend)
-      guard let from = translate(cpu, source, write: false, AccessKind.explicit) else {
-        faultVector = -1
-        return 0
-      }
-      if to.pointee.readTag != entryTag || to.pointee.addend != entryAddend { return 0 }
-      let other = Machine.host(from, source)
-      // Overlapping upwards: single steps would read what they wrote.
-      if other < host && host < other + count * size { return 0 }
-      host.copyMemory(from: other, byteCount: count * size)
-      words[CPU.Register.si] = (source &+ UInt64(count * size)) & 0xFFFF_FFFF
-    } else {
-      let value = words[CPU.Register.ax]
-      for i in 0..<count { Machine.write(host + i * size, size, value) }
-    }
-    words[CPU.Register.di] = (target &+ UInt64(count * size)) & 0xFFFF_FFFF
-    words[CPU.Register.cx] = words[CPU.Register.cx] &- UInt64(count)
-    return count
   }
 }

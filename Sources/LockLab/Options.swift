@@ -1,6 +1,9 @@
 import ArgumentParser
+import Emulator
 import Foundation
 import Model
+
+extension BootProtocol: ExpressibleByArgument {}
 
 /// `--db`, or what the environment says.
 struct DatabaseOption: ParsableArguments {
@@ -41,7 +44,7 @@ struct JobOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Check this ELF image without a job file, with timer and keyboard as sources.",
+      "Check this ELF image without a job file; the sources are what it has programmed.",
       valueName: "file"),
     completion: .file())
   var image: String?
@@ -51,6 +54,46 @@ struct JobOptions: ParsableArguments {
     help: ArgumentHelp(
       "With --image: explore from where boot reaches this symbol.", valueName: "symbol"))
   var start: String?
+
+  @Option(
+    help: ArgumentHelp("With --from: when it is reached for the N-th time.", valueName: "n"))
+  var hits: Int?
+
+  @Option(
+    name: .customLong("from-text"),
+    help: ArgumentHelp(
+      "With --image: explore from where boot has printed this (before --from, with both).",
+      valueName: "text"))
+  var startText: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --image: executions end at this symbol; can be given more than once.",
+      valueName: "symbol"))
+  var until: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "With --image: how it is booted: "
+        + BootProtocol.allCases.map(\.rawValue).joined(separator: ", ")
+        + " (default: by its headers; with --disk, from the disk).", valueName: "protocol"))
+  var boot: BootProtocol?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --image: file of an IDE disk; twice for two disks.", valueName: "file"),
+    completion: .file())
+  var disk: [String] = []
+
+  @Option(help: ArgumentHelp("With --image: CPUs, 1 to 8 (default: 1).", valueName: "n"))
+  var cpus: Int?
+
+  @Option(help: ArgumentHelp("With --image: RAM (default: 256M).", valueName: "bytes"))
+  var memory: ByteCount?
+
+  @Option(
+    help: ArgumentHelp("With --image: the kernel's command line.", valueName: "text"))
+  var commandLine: String?
 
   @Option(
     help: ArgumentHelp(
@@ -72,14 +115,30 @@ struct JobOptions: ParsableArguments {
     if start != nil, image == nil {
       throw ValidationError("--from needs --image; in a job file, write `start: {symbol: …}`.")
     }
+    if image == nil,
+      let flag = [
+        ("--hits", hits != nil), ("--from-text", startText != nil), ("--until", !until.isEmpty),
+        ("--boot", boot != nil), ("--disk", !disk.isEmpty), ("--cpus", cpus != nil),
+        ("--memory", memory != nil), ("--command-line", commandLine != nil),
+      ].first(where: \.1)?.0
+    {
+      throw ValidationError("\(flag) needs --image; in a job file, the scenario says it.")
+    }
+    if hits != nil, start == nil { throw ValidationError("--hits needs --from.") }
+    if let hits, hits < 1 { throw ValidationError("--hits is a number from 1.") }
+    if let cpus, !(1...8).contains(cpus) { throw ValidationError("--cpus is from 1 to 8.") }
+    if disk.count > 2 { throw ValidationError("There are at most two disks.") }
+    if startText == "" { throw ValidationError("--from-text needs a text.") }
   }
 }
 
 /// How scenarios are explored.
 struct ExplorationFlags: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Threads that explore; this version uses one.", valueName: "n"))
-  var workers = 1
+    help: ArgumentHelp(
+      "Threads that explore (default: as many as the machine has cores). The results are the same.",
+      valueName: "n"))
+  var workers: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -105,20 +164,46 @@ struct ExplorationFlags: ParsableArguments {
       valueName: "names"))
   var reduce: Reductions?
 
+  @Flag(
+    name: .customLong("no-boot-cache"),
+    help: "Neither use nor keep checkpoints of boots in $XDG_CACHE_HOME/locklab.")
+  var withoutBootCache = false
+
   func validate() throws {
-    guard (1...1024).contains(workers) else {
+    if withoutBootCache { BootCache.shared.turnOff() }
+    guard (1...1024).contains(workers ?? 1) else {
       throw ValidationError("--workers is a number from 1 to 1024.")
     }
   }
 
   var options: ExplorationOptions {
     var options = ExplorationOptions()
-    options.workers = workers
+    options.workers = workers ?? ProcessInfo.processInfo.activeProcessorCount
     if let reduce { options.reductions = reduce.set }
     if let memoryLimit { options.memoryLimit = memoryLimit.bytes }
     if let maxInterrupts { options.maxInterrupts = .some(maxInterrupts.limit) }
     return options
   }
+}
+
+/// How a run is written down while it is under way.
+struct CheckpointFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where a run under way is written down (default: beside the database, FILE.checkpoint).",
+      valueName: "file"),
+    completion: .file())
+  var checkpoint: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How often a search is written down: 30s, 5m (default: 30s).", valueName: "time"))
+  var checkpointEvery: TimeSpan?
+
+  @Flag(help: "Go on with the run that was killed while it wrote the checkpoint.")
+  var resume = false
+
+  static let standardInterval = 30.0
 }
 
 enum Format: String, ExpressibleByArgument, CaseIterable {

@@ -16,10 +16,17 @@ struct Plan {
       var loaded: [String: LoadedImage] = [:]
       for scenario in job.scenarios {
         let name = scenario.scenario.image
-        let image = try loaded[name] ?? job.load(image: name)
-        loaded[name] = image
-        try scenario.check(against: image.symbols)
-        items.append(Item(job: scenario, image: image))
+        let disks = scenario.scenario.disks ?? []
+        let key = ([name] + disks).joined(separator: "\0")
+        let image = try loaded[key] ?? job.load(image: name, disks: disks)
+        loaded[key] = image
+        try scenario.check(against: image)
+        var item = Item(job: scenario, image: image)
+        for invariant in try image.markedInvariants()
+        where !item.job.scenario.invariants.contains(invariant) {
+          item.job.scenario.invariants.append(invariant)
+        }
+        items.append(item)
       }
     }
   }
@@ -28,7 +35,7 @@ struct Plan {
   static func jobs(_ options: JobOptions) throws -> [Job] {
     var jobs: [Job] =
       if let image = options.image {
-        [Job.single(image: image, from: options.start)]
+        [Job.single(image: image, options)]
       } else if options.jobs.isEmpty {
         [try Job.reference()]
       } else {

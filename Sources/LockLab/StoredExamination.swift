@@ -33,7 +33,7 @@ struct StoredExamination {
     for (name, source) in job.images {
       let newest = results.filter { $0.scenario.image == name }.compactMap(\.last)
         .max { $0.started < $1.started }
-      builds[name] = try Self.digest(source) ?? newest?.image.digest
+      builds[name] = try Self.digest(source, job.links[name]) ?? newest?.image.digest
     }
     return try zip(job.scenarios, results).map { item, found in
       let build = builds[found.scenario.image]
@@ -60,7 +60,7 @@ struct StoredExamination {
     }
   }
 
-  private static func outcome(_ last: StoredResult, _ job: JobScenario) -> Examination.Outcome {
+  static func outcome(_ last: StoredResult, _ job: JobScenario) -> Examination.Outcome {
     var result = last.result
     result.sources = result.scenario.sourcesInWords
     result.bounds = result.scenario.boundsInWords(maxInterrupts: result.scenario.maxInterrupts)
@@ -72,10 +72,18 @@ struct StoredExamination {
   }
 
   /// The digest of the image that is at hand; nil: none is.
-  private static func digest(_ source: ImageSource) throws -> String? {
+  private static func digest(
+    _ source: ImageSource, _ request: LinkRequest?
+  ) throws -> String? {
     switch source {
     case .builtin(let name): return KernelImages.image(named: name).map { Digest.sha256($0) }
     case .bytes(let bytes, _): return Digest.sha256(bytes)
+    case .objects(let paths, _):
+      // On a machine that only judges, the objects need not be.
+      guard let request, paths.allSatisfy({ FileManager.default.fileExists(atPath: $0) }) else {
+        return nil
+      }
+      return Digest.sha256(try Linker(request: request).link())
     case .file(let path):
       guard FileManager.default.fileExists(atPath: path) else { return nil }
       return Digest.sha256(try readFile(path, limit: 1 << 30))

@@ -12,6 +12,7 @@ extension Store {
       case .builtin(let name): KernelImages.image(named: name)
       case .file(let path): try? readFile(path, limit: 1 << 30)
       case .bytes(let bytes, _): bytes
+      case .objects: nil
       case nil: nil
       }
     return found.flatMap { Digest.sha256($0) == image.digest ? $0 : nil }

@@ -70,8 +70,10 @@ enum Progress {
       if info & StateGraph.Info.spinning != 0 {
         failure = .spinning
       } else if info & StateGraph.Info.halted != 0 {
+        let contexts = goals.missingContexts(final[s])
         failure =
-          goals.allInterruptsOn(info) ? .contexts(goals.missingContexts(final[s])) : .halted
+          !goals.allInterruptsOn(info)
+          ? .halted : contexts != 0 ? .contexts(contexts) : goals.failure(~final[s] & all)
       }
       if let failure {
         judgement.findings.append(Finding(state: s, failure: failure))
@@ -194,7 +196,7 @@ enum Progress {
       return explorer.cut == nil
     }
     guard explorer.cut == nil, explorer.obstacles.isEmpty else { return false }
-    let goals = Goals(contexts: explorer.contextIndex.count, cpus: world.cpuCount)
+    let goals = Goals(contexts: explorer.contextCount, cpus: world.cpuCount)
     let masks = reach(explorer.graph, explorer.graph.backward(), goals, trustBounds: true)
     return masks[explorer.root] & goals.all != goals.all
   }

@@ -80,14 +80,16 @@ final class Replayer {
       if let symbol = world.image.symbols.symbol(named: name) {
         for cpu in world.machine.cpus.indices {
           world.turn(to: cpu)
-          world.handlerLocks[world.handlerKey(symbol.address)] = symbol.address
+          let key = world.handlerKey(symbol.address)
+          world.handlerLocks[key] = symbol.address
+          world.handlerLocks[key ^ World.exclusiveMark] = symbol.address
         }
         world.turn(to: 0)
       }
     }
     // The other order of two locks was met elsewhere in that search.
     let locks = c.identity.lockClasses.compactMap { world.image.symbols.symbol(named: $0)?.address }
-    if locks.count == 2 { world.lockOrder.note(locks[1], then: locks[0]) }
+    if locks.count == 2 { world.lockOrder.know(locks[1], then: locks[0]) }
   }
 
   /// The same defect: the same rule, broken by the same functions with the same locks.
@@ -104,7 +106,12 @@ final class Replayer {
   ///   that `wanted` accepts.
   func follow(_ schedule: Schedule, until wanted: (Violation) -> Bool) -> ReplayOutcome? {
     world.violations.removeAll()
+    world.isAtEnd = false
     cursor = ScheduleCursor()
+    if world.conditions.hasInvariants {
+      world.judgeInvariants(at: world.cpu.rip)
+      if found(wanted) { return nil }
+    }
     let limit = afterInstruction == nil ? Int.max : 1
     while true {
       switch advance(schedule, limit: limit, until: wanted) {
@@ -127,6 +134,7 @@ final class Replayer {
             .diverged(step: steps, reason: "the scenario has no CPU \(step.cpu)"))
         }
         world.turn(to: step.cpu)
+        if let value = step.value { world.chosenValue = value }
         if let source = step.raise {
           guard world.scenario.sources.indices.contains(source) else {
             return .diverged(
@@ -202,9 +210,14 @@ final class Replayer {
         if found(wanted) { return .found }
       }
       let from = world.cpu.rip
-      let stop = world.machine.run(cpu: world.cpuIndex, limit: limit, passFirst: cursor.pass)
+      let isAlone = cursor.pass && world.conditions.hasInvariants
+      let stop = world.machine.run(
+        cpu: world.cpuIndex, limit: isAlone ? min(limit, 1) : limit, passFirst: cursor.pass)
       afterInstruction?()
       cursor.pass = false
+      if world.conditions.hasInvariants {
+        world.judgeInvariants(at: stop == .event ? world.machine.event.rip : from)
+      }
       let count = Int(world.machine.instructions &- before)
       world.noteShortHalt(stop, from: from, count: UInt64(count))
       cursor.executed += count
@@ -257,6 +270,7 @@ final class Replayer {
     if world.cpu[CPU.Word.activity] == CPU.Activity.shutdown {
       world.happen(Happening(.shutdown, rip: world.cpu.rip))
     }
+    if world.conditions.hasFinal && world.isWorkDone { world.judgeFinal() }
     world.endStretch(at: world.cpu.rsp)
     if world.cpuCount > 1 { DataRace.judgeAll(in: world) }
   }

@@ -1,3 +1,5 @@
+import Emulator
+
 /// What is to be checked: an image, where to start, what may happen, what must hold.
 ///
 /// A job file describes scenarios; this is one of them, complete, with every default filled in.
@@ -5,13 +7,19 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var name: String
   /// The image's name in the job, for reports.
   public var image: String
-  /// The multiboot command line.
+  /// The command line, for protocols that have one.
   public var commandLine = ""
+  /// How the image is brought into memory; nil: as its headers say.
+  public var boot: BootProtocol?
+  /// Files of the machine's disks, as the job names them.
+  public var disks: [String]?
   public var cpus = 1
-  /// Bytes of RAM.
-  public var memory = 32 << 20
+  /// Bytes of RAM. Pages that nobody touches cost nothing.
+  public var memory = 256 << 20
   public var start = Start()
   public var sources: [Source] = []
+  /// True: the sources are those that the image has programmed by the start; `sources` are not looked at.
+  public var sourcesFromImage: Bool?
   /// Bound on injected interrupts over all sources, nil for none.
   public var maxInterrupts: Int?
   public var locks: [LockDiscipline] = []
@@ -33,6 +41,22 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var atomics: [String]?
   /// Invariants over symbols, checked in every state.
   public var invariants: [String] = []
+  /// Conditions over symbols, checked where all work is done.
+  public var final: [String]?
+  /// Expressions whose values where all work is done are listed as outcomes.
+  public var observe: [Observed]?
+  /// Functions at which an execution is at its end: all work is done.
+  public var until: [String]?
+  /// Functions that are called instead of a boot, each list on a CPU of its own.
+  public var calls: [CallList]?
+  /// With `calls`: functions as handlers of interrupts that no source raises.
+  public var handlers: [Handler]?
+  /// How functions are called; nil: as C does.
+  public var convention: CallingConvention?
+  /// With `calls`: the data that each CPU has a copy of.
+  public var perCPU: PerCPUData?
+  /// Functions that are replaced by generated ones.
+  public var stubs: [Stub]?
   /// Exception vectors that are part of the kernel's normal work (page faults, say).
   public var expectedExceptions: [Int] = []
   public var patches: [Patch] = []
@@ -47,8 +71,11 @@ public struct Scenario: Codable, Sendable, Equatable {
   }
 }
 
-/// Where exploration begins: after the machine's own boot has come to `symbol` for the `hits`-th time.
+/// Where exploration begins: after the machine's own boot has sent `serial`, and then come to `symbol` for the
+/// `hits`-th time.
 public struct Start: Codable, Sendable, Equatable {
+  /// Text that COM1 or port 0xE9 has sent.
+  public var serial: String?
   public var symbol: String?
   public var hits = 1
   /// Give up after so many instructions of boot.
@@ -72,6 +99,10 @@ public struct Source: Codable, Sendable, Equatable {
   public var data: [UInt8] = []
   /// How often it may fire; nil: without limit.
   public var arrivals: Int?
+  /// With `calls`: the function that handles it, the vector that it has, and its arguments.
+  public var function: String?
+  public var vector: Int?
+  public var arguments: [CallArgument]?
 
   public init(name: String, line: Int?) {
     self.name = name
@@ -89,12 +120,18 @@ public struct Source: Codable, Sendable, Equatable {
     cpu = try c.decodeIfPresent(Int.self, forKey: .cpu) ?? 0
     data = try c.decode([UInt8].self, forKey: .data)
     arrivals = try c.decodeIfPresent(Int.self, forKey: .arrivals)
+    function = try c.decodeIfPresent(String.self, forKey: .function)
+    vector = try c.decodeIfPresent(Int.self, forKey: .vector)
+    arguments = try c.decodeIfPresent([CallArgument].self, forKey: .arguments)
   }
 }
 
 extension Source {
   /// What raises it: "line 1", "NMI of CPU 2".
   public func kindInWords(cpus: Int) -> String {
+    if let function, !nmi, !machineCheck {
+      return "calls \(function)" + (cpus > 1 ? " on CPU \(cpu)" : "")
+    }
     if let line { return "line \(line)" }
     let what = nmi ? "NMI" : machineCheck ? "machine check" : "local timer"
     return cpus > 1 ? "\(what) of CPU \(cpu)" : what
@@ -125,6 +162,17 @@ public struct LockDiscipline: Codable, Sendable, Equatable {
   public var lockArgument = 1
   /// Number of release's argument that is the saved flags; nil where kind is not `value`.
   public var flagsArgument: Int? = 2
+  /// What a function that tries returns when it has the lock; nil: anything but 0.
+  public var success: Int64?
+  /// Where the lock's address is, if it is no argument.
+  public var lockPlace: LockPlace?
+  /// Bytes from there to the lock.
+  public var lockOffset: Int?
+  /// Number of acquire's argument that points to where it stores the flags, for kind `value`; nil: it
+  /// returns them.
+  public var flagsPointer: Int?
+  /// Whether several contexts may hold it so at the same time: the readers' side of a lock.
+  public var isShared: Bool?
   /// Locks (symbols) that one task may take and the next release across a switch.
   public var handedOver: [String] = []
 
@@ -132,6 +180,25 @@ public struct LockDiscipline: Codable, Sendable, Equatable {
     self.acquire = acquire
     self.release = release
   }
+}
+
+/// Where a lock's address is, other than in an argument.
+public enum LockPlace: Codable, Sendable, Equatable {
+  /// General register, by the encoding's number, as the function is entered.
+  case register(Int)
+  /// There is one lock only, at this symbol.
+  case symbol(String)
+
+  /// Registers by name, as i386 and x86-64 call them.
+  public static let registers: [String: Int] = {
+    var numbers: [String: Int] = [:]
+    for (number, name) in ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"].enumerated() {
+      numbers["e" + name] = number
+      numbers["r" + name] = number
+    }
+    for number in 8...15 { numbers["r\(number)"] = number }
+    return numbers
+  }()
 }
 
 public struct EntryPath: Codable, Sendable, Equatable {

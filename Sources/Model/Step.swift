@@ -32,6 +32,10 @@ extension World {
   func advance(_ choice: Int) -> Outcome {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
+    isAtEnd = false
+    isCutOff = false
+    looksOutside = false
+    if choice == Choice.nextValue { return takeNextValue() }
     if let next = Choice.cpu(choice) {
       turn(to: next)
       // What another CPU sent, or a source that was raised before, comes first.
@@ -48,8 +52,8 @@ extension World {
       return runToChoice(pass: false)
     }
     // Latched, to be taken later: the CPU stands where it stood.
-    let choices = available()
-    if choices != 0 { return settle(choices | 1) }
+    let choices = branches()
+    if choices != 0 { return settle(choices) }
     if !passHooks() { return .ended }
     return runToChoice(pass: true)
   }
@@ -89,13 +93,14 @@ extension World {
 
   /// The choices at the present boundary; 0 where nothing can happen but the present CPU going on.
   /// - Parameter alone: whether the present CPU can go on by itself.
-  private func branches(goesOn: Bool = true) -> UInt32 {
+  func branches(goesOn: Bool = true) -> UInt32 {
     if cpuCount == 1 {
-      let choices = available()
+      let choices = available() | offerNextValue()
       return choices == 0 ? 0 : goesOn ? choices | 1 : choices
     }
-    let choices = available() | goingOn(except: cpuIndex)
-    if choices == 0 || !goesOn { return choices }
+    let choices = available() | goingOn(except: cpuIndex) | offerNextValue()
+    // What a CPU does alone must be learned, too, where others are judged by it: see `Futures`.
+    if !goesOn || (choices == 0 && !persists) { return choices }
     return choices | 1 << UInt32(Choice.goOn(cpuIndex))
   }
 
@@ -117,18 +122,26 @@ extension World {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
     turn(to: 0)
-    return runToChoice(pass: false)
+    isAtEnd = false
+    if conditions.hasInvariants { judgeInvariants(at: cpu.rip) }
+    return endsNow ? .ended : runToChoice(pass: false)
   }
 
-  private func runToChoice(pass initialPass: Bool) -> Outcome {
+  func runToChoice(pass initialPass: Bool) -> Outcome {
     var pass = initialPass
     let fuse = fuses
     let start = machine.instructions
     var spin = SpinDetector()
     while true {
+      if isAtEnd { return settle(terminal: .exited) }
+      if isCutOff {
+        cutOffs += 1
+        return .ended
+      }
       let mayChoose = configure()
       let limit: Int
-      if !fuse {
+      if !fuse || (pass && conditions.hasInvariants) {
+        // What writes to an invariant's symbols is executed alone.
         limit = 1
       } else if mayChoose {
         let done = Int(machine.instructions &- start)
@@ -149,6 +162,10 @@ extension World {
       noteShortHalt(stop, from: from, count: machine.instructions &- executed)
       if endsNow { return .ended }
       if !takeNotes() { return .ended }
+      if conditions.hasInvariants {
+        judgeInvariants(at: stop == .event ? machine.event.rip : from)
+        if endsNow { return .ended }
+      }
       switch stop {
       case .visible:
         lookAhead(stopped: true)
@@ -182,8 +199,7 @@ extension World {
         happen(Happening(.shutdown, rip: cpu.rip))
         return .ended
       case .unmodelled:
-        obstacle =
-          "not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(cpu.rip))"
+        obstacle = notModelled(at: cpu.linearIP)
         return .obstacle
       case .exit:
         return settle(terminal: .exited)
@@ -207,7 +223,38 @@ extension World {
         "\(World.deterministicLimit) instructions without a choice at \(image.symbols.describe(cpu.rip))"
       return .obstacle
     }
-    return spin.observe(key()) ? settle(terminal: .spinning) : nil
+    guard spin.observe(key()) else { return nil }
+    if marksInterest {
+      looksOutside = true
+      let choices = branches()
+      if choices != 0 { return settle(choices) }
+    }
+    return settle(terminal: .spinning)
+  }
+
+  /// Goes once around a loop that nothing can interrupt, and at which a run has come to rest as
+  /// `Terminal.spinning`, instruction by instruction.
+  /// - Parameter visit: called at each of its places.
+  func goAround(_ visit: () -> Void) {
+    var spin = SpinDetector()
+    var pass = false
+    for _ in 0..<World.deterministicLimit {
+      _ = configure()
+      machine.observation.stopSize = 0
+      let stop = machine.run(cpu: cpuIndex, limit: 1, passFirst: pass)
+      pass = false
+      switch stop {
+      case .visible:
+        _ = passHooks()
+        pass = true
+        continue
+      case .event: _ = handleEvent()
+      case .limit: break
+      default: return
+      }
+      visit()
+      if spin.observe(key()) { return }
+    }
   }
 
   /// A CPU that halts with a request waiting that it can take wakes up at once, and no run stops for that.
@@ -240,7 +287,7 @@ extension World {
   private func configure() -> Bool {
     // NMI handlers see what code with IF=0 does.
     let own = cpu.interruptsEnabled || !raisesLate || nmiMayCome
-    let choose = own || (cpuCount > 1 && othersMayAct)
+    let choose = own || (cpuCount > 1 && (persists || othersMayAct))
     watchOwner()
     machine.observation.stopAtShared = choose
     // With IF=0, what changes IF concerns no other CPU.
@@ -289,6 +336,7 @@ extension World {
     let late = raisesLate
     if cpuCount == 1 && late && !cpu.interruptsEnabled && !canBeSeen() && !hasNMI { return 0 }
     if ghost[Ghost.Layout.interruptsLeft] == 1 { return 0 }
+    if marksInterest && isOutsideInterest { return 0 }
     var mask: UInt32 = 0
     for (i, source) in scenario.sources.enumerated() where canFire(i, source) {
       if late && !isTakenAtOnce(source) && !expiresUnseen(source) && !canBeSeen() { continue }
@@ -355,7 +403,13 @@ extension World {
     if !source.data.isEmpty && (line == 1 || line == 12) && machine.keyboardOutputFull {
       return false
     }
-    return true
+    switch line {
+    case 3, 4:
+      return source.data.isEmpty || !machine.isSerialReceiverFull(second: line == 3)
+    case 8: return !machine.clockRequests
+    case 14: return image.disks.isEmpty || machine.isDiskBusy
+    default: return true
+    }
   }
 
   /// Whether the next instruction reads a port by which a request can be seen before it is taken.
@@ -363,8 +417,18 @@ extension World {
     guard let port = machine.inputPort(cpuIndex) else { return false }
     switch port {
     case 0x20, 0x21, 0xA0, 0xA1, 0x60, 0x64: return true
+    case 0x3F8...0x3FF: return delivers(onLine: 4)
+    case 0x2F8...0x2FF: return delivers(onLine: 3)
+    case 0x71: return scenario.sources.contains { $0.line == 8 }
+    // Which register shows that the disk has done its work: the status, or any while it is busy.
+    case 0x1F0...0x1F7, 0x3F6: return machine.isDiskBusy
     default: return false
     }
+  }
+
+  /// Whether a source delivers bytes by way of the device on a line.
+  private func delivers(onLine line: Int) -> Bool {
+    scenario.sources.contains { $0.line == line && !$0.data.isEmpty }
   }
 
   func inject(_ i: Int) {
@@ -390,6 +454,12 @@ extension World {
       machine.injectKeyboard(byte: byte)
     } else if let byte, source.line == 12 {
       machine.injectMouse(byte: byte)
+    } else if let byte, let line = source.line, line == 3 || line == 4 {
+      machine.injectSerial(byte: byte, second: line == 3)
+    } else if source.line == 8, machine.clockInterrupts {
+      machine.raiseClock()
+    } else if source.line == 14, !image.disks.isEmpty {
+      machine.completeDisk()
     } else if let line = source.line {
       machine.raise(line: line)
       machine.lower(line: line)
@@ -398,7 +468,8 @@ extension World {
 
   // MARK: States
 
-  private func settle(_ choices: UInt32) -> Outcome {
+  func settle(_ choices: UInt32) -> Outcome {
+    if conditions.hasFinal && isWorkDone { judgeFinal() }
     let low = machine.observation.lowestSP
     if cpu.cpl == 0 && cpu.interruptsEnabled && low < cpu.rsp {
       // An interrupt at the deepest instruction would have found the stack this much fuller.
@@ -418,6 +489,7 @@ extension World {
   }
 
   private func settle(terminal: Terminal) -> Outcome {
+    if conditions.hasFinal && isWorkDone { judgeFinal() }
     endStretch(at: cpu.rsp)
     return .terminal(terminal)
   }
@@ -436,7 +508,7 @@ extension World {
     machine.observation.lowestSP = cpu.rsp
   }
 
-  /// Zeroes the bytes of `low..<high`, aligned down and up to four bytes inside.
+  /// Overwrites the bytes of `low..<high` with what stands for nothing.
   func scrub(_ low: UInt64, _ high: UInt64) {
     guard high - low <= 1 << 16 else { return }
     var a = low & ~7
@@ -450,7 +522,7 @@ extension World {
         if memory.isShared(at: physical) { mask &= 0xF0 }
         if memory.isShared(at: physical + 4) { mask &= 0x0F }
       }
-      memory.clear(at: physical, mask: mask)
+      memory.fill(at: physical, mask: mask)
       a += 8
     }
   }
@@ -464,7 +536,9 @@ extension World {
     if !ignored.isEmpty {
       for (physical, keep) in ignored {
         let value = memory.contents(ofWord: physical >> 3)
-        if value & ~keep != 0 { f.replace(value, by: value & keep, at: physical) }
+        if value & ~keep != 0 {
+          f.replace(Memory.live(value), by: Memory.live(value & keep), at: physical)
+        }
       }
     }
     f.low &+= cpus.low

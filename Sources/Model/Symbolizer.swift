@@ -12,11 +12,18 @@ public protocol Symbolizer: AnyObject {
   func unwind(
     pc: UInt64, sp: UInt64, bp: UInt64, read: (UInt64) -> UInt64?
   ) -> (pc: UInt64, sp: UInt64, bp: UInt64)?
+  /// Whether a function whose size the image states ends before an address.
+  func endsFunction(_ address: UInt64) -> Bool
+  /// What a variable is made of; nil where the debug information does not say.
+  func variable(named name: String) -> VariableShape?
   /// Every symbol's name, for suggestions.
   var symbolNames: [String] { get }
 }
 
 extension Symbolizer {
+  public func endsFunction(_ address: UInt64) -> Bool { false }
+  public func variable(named name: String) -> VariableShape? { nil }
+
   /// `console_write+0x1c`, or the bare address where no symbol covers it.
   public func describe(_ address: UInt64) -> String {
     guard let s = symbol(containing: address) else { return "0x" + String(address, radix: 16) }

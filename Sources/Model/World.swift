@@ -5,19 +5,30 @@ import Emulator
 /// Search, replay and minimisation all go through `advance`; they differ in what they make of the
 /// outcome.
 final class World {
-  let scenario: Scenario
+  private(set) var scenario: Scenario
   let image: PreparedImage
   let machine: Machine
   let memory: Memory
   let ghost: Ghost
   let slotSize: UInt64
   let book: RuleBook
-  var reductions: Set<Reduction> { didSet { noteReductions() } }
+  var reductions: Set<Reduction> {
+    didSet {
+      noteReductions()
+      if !scrubs { unfillStacks() }
+    }
+  }
   // The same, for the inner loops.
   private(set) var fuses = true
   private(set) var raisesLate = true
   private(set) var scrubs = true
   private(set) var reuses = true
+  private(set) var persists = true
+
+  /// How the start was come to, and what sources the image had programmed there, in words.
+  var bootNotes: [String] = []
+  /// The CPU that the last run of the boot ended with.
+  var bootCPU = 0
 
   /// Instructions executed since the start of exploration, along the present path only while
   /// nothing is undone.
@@ -47,6 +58,22 @@ final class World {
   var handedOver: Set<UInt64> = []
   private var atomicSymbols: [(address: UInt64, size: Int)] = []
 
+  /// The loader of the functions that the scenario calls; nil where the image boots.
+  let harness: Harness?
+  /// Conditions of the user's own.
+  var conditions = Conditions()
+  /// A function under `until` has been reached.
+  var isAtEnd = false
+  /// A marker says that the execution is of no interest from here on.
+  var isCutOff = false
+  /// How many executions were left there.
+  var cutOffs = 0
+  /// What markers the image has.
+  private(set) var marksChoices = false
+  private(set) var marksInterest = false
+  /// Sources are raised outside windows of interest, too: nothing else can go on.
+  var looksOutside = false
+
   /// Whether there is a source that IF does not stop.
   let hasNMI: Bool
   /// Physical addresses / 4 of what the job calls atomic.
@@ -55,8 +82,14 @@ final class World {
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
   var owners: [OwnerKey] = []
+  /// Where the numbers come from.
+  var registry = OwnerRegistry()
   /// Locks that some handler takes, by `handlerKey`, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
+  /// What CPUs may still touch, from where they stand.
+  var futures = Futures()
+  /// Stacks that handlers switch to by hand.
+  var handlerStacks = HandlerStacks()
   /// Physical addresses / 4 of bytes that synchronise contexts: see `learnSynchronisation`.
   var synchronisation: Set<UInt64> = []
   /// Which locks were acquired while which were held.
@@ -66,23 +99,39 @@ final class World {
   var slack: [Int: UInt64] = [:]
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]
-  /// What handlers make of the registers that they find, by vector.
-  var victimUses: [Int: (entry: UInt64, use: VictimUse)] = [:]
+  /// What handlers make of the registers that they find, by vector, as far as this world has met it.
+  var victimUses: [Int: OwnerRegistry.Handlers] = [:]
   /// A handler looks at the registers of what it interrupted.
   var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
+  /// Words of unused stack that were marked as such, by physical address.
+  var filled: [UInt64] = []
 
   /// A lock together with the present CPU: a handler on another one does no harm here.
   func handlerKey(_ lock: UInt64) -> UInt64 { lock ^ UInt64(cpuIndex) << 56 }
 
+  /// In a key of `handlerLocks`: taken by a handler for itself alone, not shared.
+  static let exclusiveMark: UInt64 = 1 << 55
+
+  func isShared(_ discipline: Int) -> Bool { scenario.locks[discipline].isShared == true }
+
+  /// The key of what a handler must take to wait for a lock that is held.
+  func conflictKey(_ lock: UInt64, _ discipline: Int) -> UInt64 {
+    handlerKey(lock) ^ (isShared(discipline) ? World.exclusiveMark : 0)
+  }
+
   /// Whether what a whole search decides says that a violation counts.
   func isConfirmed(_ v: Violation) -> Bool {
-    if let lock = v.onlyIfHandlerTakes, handlerLocks[lock] == nil { return false }
+    if let lock = v.onlyIfHandlerTakes, handlerSite(of: lock) == nil { return false }
+    if let strand = v.unlessHandlerStack, handlerStacks.strands.contains(strand) { return false }
     if let word = v.unlessSynchronised, synchronisation.contains(word) { return false }
     return true
   }
 
-  struct OwnerKey {
+  /// Where some handler takes a lock, by `handlerKey`; nil: none does.
+  func handlerSite(of key: UInt64) -> UInt64? { handlerLocks[key] ?? handlerStacks.site(of: key) }
+
+  struct OwnerKey: Equatable {
     let strand: UInt64
     let depth: Int
   }
@@ -95,10 +144,23 @@ final class World {
   var cpu: CPU { machine.cpus[cpuIndex] }
 
   init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
+    var scenario = Harness.withLines(scenario)
+    // Locks that markers tell of have disciplines of their own, behind the scenario's.
+    if image.markers.values.contains(where: \.isLockOperation) {
+      scenario.locks += World.markedDisciplines
+    }
     self.scenario = scenario
+    harness = scenario.calls == nil ? nil : try Harness(scenario: scenario, image: image)
+    let image = harness?.image ?? image
     self.image = image
     self.reductions = reductions
-    machine = Machine(cpuCount: scenario.cpus, ramBytes: scenario.memory)
+    guard scenario.memory <= World.memoryLimit else {
+      throw ScenarioError(
+        "scenario `\(scenario.name)`: \(scenario.memory) bytes of memory are more than the 3G below the devices' addresses"
+      )
+    }
+    machine = Machine(
+      cpuCount: scenario.cpus, ramBytes: scenario.memory, disks: image.disks)
     memory = machine.memory
     ghost = Ghost(memory: machine.memory)
     slotSize = image.elf.is64Bit ? 8 : 4
@@ -141,6 +203,7 @@ final class World {
     raisesLate = reductions.contains(.late)
     scrubs = reductions.contains(.stack)
     reuses = reductions.contains(.reuse)
+    persists = reductions.contains(.persistent)
   }
 
   // MARK: Resolving names
@@ -163,10 +226,6 @@ final class World {
   }
 
   private func resolveNames() throws {
-    guard scenario.invariants.isEmpty else {
-      throw ScenarioError(
-        "scenario `\(scenario.name)`: invariants are not supported by this version")
-    }
     guard scenario.sources.count <= Choice.sourceLimit else {
       throw ScenarioError("scenario `\(scenario.name)`: more than 16 sources")
     }
@@ -176,8 +235,13 @@ final class World {
         hook(try address(of: f, for: "try-acquire")) { $0.tryAcquire = i }
       }
       for f in lock.release { hook(try address(of: f, for: "release")) { $0.release = i } }
+      if case .symbol(let name) = lock.lockPlace { _ = try address(of: name, for: "lock") }
       for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
     }
+    for f in scenario.until ?? [] { hook(try address(of: f, for: "until")) { $0.isEnd = true } }
+    for (address, marker) in image.markers { hook(address) { $0.marker = marker } }
+    marksChoices = image.markers.values.contains(.choose)
+    marksInterest = image.markers.values.contains(.interestBegins)
     for f in scenario.ends { hook(try address(of: f, for: "ends")) { $0.ends = true } }
     for f in scenario.assertions {
       hook(try address(of: f, for: "assertions")) { $0.isAssertion = true }
@@ -200,6 +264,8 @@ final class World {
       }
       stacks.append((s.symbol, low, low + UInt64(size)))
     }
+    stacks += harness?.stacks ?? []
+    conditions = try Conditions(scenario, image: image)
     for name in scenario.atomics ?? [] {
       atomicSymbols.append(
         (try address(of: name, for: "atomics"), image.symbols.symbol(named: name)!.size))
@@ -213,56 +279,7 @@ final class World {
 
   // MARK: Boot
 
-  private func boot() throws {
-    try machine.loadMultiboot(image.elf, commandLine: scenario.commandLine)
-    try Patcher.apply(scenario.patches, scenario: scenario.name, image: image, to: machine)
-    if let symbol = scenario.start.symbol {
-      try run(to: address(of: symbol, for: "start"), named: symbol)
-    }
-    machine.timersRun = false
-    beginObserving()
-  }
-
-  private func run(to target: UInt64, named symbol: String) throws {
-    machine.timersRun = true
-    var hits = 0
-    let limit = scenario.start.limit
-    machine.setHook(linear: target)
-    defer { machine.clearHooks() }
-    while machine.instructions < UInt64(limit) {
-      let (stop, index) = machine.runAll(limit: limit - Int(machine.instructions))
-      let rip = machine.cpus[index].rip
-      switch stop {
-      case .visible:
-        hits += 1
-        if hits == scenario.start.hits { return }
-        machine.clearHooks()
-        _ = machine.run(cpu: index, limit: 1)
-        machine.setHook(linear: target)
-      case .limit, .event: continue
-      case .halted:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: the kernel halted with nothing to wake it before it reached `\(symbol)`"
-        )
-      case .shutdown:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: triple fault at \(image.symbols.describe(rip)) before `\(symbol)` was reached"
-        )
-      case .unmodelled:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: boot executed what is not modelled: \(machine.unmodelled ?? "?") at \(image.symbols.describe(rip))"
-        )
-      case .exit:
-        throw ScenarioError(
-          "scenario `\(scenario.name)`: the kernel ended the run before it reached `\(symbol)`")
-      }
-    }
-    throw ScenarioError(
-      "scenario `\(scenario.name)`: `\(symbol)` was not reached within \(limit) instructions of boot; raise `start: limit:` or name another symbol"
-    )
-  }
-
-  private func beginObserving() {
+  func beginObserving() {
     for (i, source) in scenario.sources.enumerated() {
       if let n = source.arrivals { ghost[Ghost.Layout.arrivals + i] = UInt64(n) + 1 }
     }
@@ -275,6 +292,7 @@ final class World {
         cpu.cpl == 3 ? cpu[CPU.Word.kernelGSBase] : cpu.base(CPU.Segment.gs)
     }
     cpuIndex = 0
+    fillUnusedStacks()
     memory.setBase()
     machine.observation.stopAtShared = true
     machine.keepsOutput = false
@@ -287,6 +305,7 @@ final class World {
       }
     }
     resolveIgnored()
+    watchConditions()
     machine.observation.lowestSP = cpu.rsp
     instructionsAtStart = machine.instructions
     memory.clearJournal()
@@ -304,6 +323,34 @@ final class World {
     ignored = keep.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
+  /// Explores with the sources that the image had programmed at the start.
+  func takeProgrammedSources() {
+    let (sources, notes) = programmedSources()
+    scenario.sources = sources
+    // They are the scenario's own from here on: another build may program others.
+    scenario.sourcesFromImage = nil
+    bootNotes += notes
+    if sources.isEmpty && !isBooted {
+      bootNotes.append(
+        "Exploration begins at the image's entry, where it has programmed nothing yet: say where to start."
+      )
+    }
+  }
+
+  /// A disk takes its time: when it has done a command is the schedule's to choose.
+  func addDiskSource() {
+    machine.diskTakesTime = true
+    if scenario.sources.contains(where: { $0.line == 14 }) { return }
+    guard scenario.sources.count < Choice.sourceLimit else {
+      machine.diskTakesTime = false
+      bootNotes.append(
+        "There are too many sources to add the disk's: its commands are complete at once.")
+      return
+    }
+    scenario.sources.append(Source(name: "disk", line: 14))
+    bootNotes.append("The disk is a source: when it has done a command is left open.")
+  }
+
   private func installHooks() {
     for a in hookSites.keys { machine.setHook(linear: a) }
   }
@@ -317,6 +364,9 @@ final class World {
     get { ghost[Ghost.Layout.strand + cpuIndex] }
     set { ghost[Ghost.Layout.strand + cpuIndex] = newValue }
   }
+
+  /// RAM ends below the devices.
+  static let memoryLimit = 3 << 30
 
   static let userStrandBit: UInt64 = 1 << 63
   /// With a CPU's number: what it runs before it has loaded a stack of its own.
@@ -354,8 +404,8 @@ final class World {
     for (i, key) in owners.enumerated() where key.strand == strand && key.depth == depth {
       return UInt32(i + 1)
     }
-    owners.append(OwnerKey(strand: strand, depth: depth))
-    return UInt32(owners.count)
+    owners = registry.enter(OwnerKey(strand: strand, depth: depth))
+    return owner(strand: strand, depth: depth)
   }
 
   /// Records of entries in flight whose frames lie on the present strand, innermost first.
@@ -460,4 +510,7 @@ struct HookSite {
   var completesEntry = false
   var beginsExit = false
   var switches = false
+  /// All work is done here.
+  var isEnd = false
+  var marker: Marker?
 }

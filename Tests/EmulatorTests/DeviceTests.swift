@@ -189,10 +189,16 @@ import Testing
   }
 
   @Test func unknown_port_is_named() {
+    #expect(read(0x278) == nil)
+    #expect(machine.unmodelled == "IN from port 0x278, 1 byte")
+    #expect(!machine.writePort(0x300, size: 2, 0x1234))
+    #expect(machine.unmodelled == "OUT of 0x1234 to port 0x300, 2 bytes")
+  }
+
+  @Test func a_disk_that_is_not_there_is_asked_for() {
     #expect(read(0x1F7) == nil)
-    #expect(machine.unmodelled == "IN from port 0x1f7, 1 bytes")
-    #expect(!machine.writePort(0x300, size: 2, 1))
-    #expect(machine.unmodelled == "OUT to port 0x300, 2 bytes")
+    #expect(machine.unmodelled?.contains("no disk; name its file as a disk") == true)
+    #expect(!machine.writePort(0x1F6, size: 1, 0xE0))
   }
 
   @Test func exit_port() {

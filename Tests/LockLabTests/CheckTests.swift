@@ -145,7 +145,9 @@ import Testing
       (try object(outcome.output)["scenarios"] as? [[String: Any]])?.first)
     #expect(scenario["name"] as? String == "kernel.elf")
     let notes = try #require(scenario["notes"] as? [String])
-    #expect(notes.contains { $0.hasPrefix("Assumed, as no job file was given: 1 CPU, timer") })
+    #expect(notes.contains { $0.hasPrefix("Assumed, as no job file was given: 1 CPU, as sources") })
+    #expect(
+      notes.contains { $0.hasPrefix("Sources, as the image has programmed them: timer (line 0") })
   }
 
   @Test func only_the_scenarios_that_are_named_are_checked() throws {

@@ -13,7 +13,7 @@ import Testing
       guard let frame = memory.frames[index] else { continue }
       let words = frame.assumingMemoryBound(to: UInt64.self)
       for w in 0..<512 {
-        f.replace(0, by: words[w], at: UInt64(index) << 12 | UInt64(w) << 3)
+        f.replace(0, by: Memory.live(words[w]), at: UInt64(index) << 12 | UInt64(w) << 3)
       }
     }
     return f

@@ -9,6 +9,9 @@ struct Job {
   /// Commands that build images, for whoever has not built them yet.
   var builds: [String: String] = [:]
   var scenarios: [JobScenario]
+  /// What is to be linked, by the image's name. Of all scenarios, whichever are chosen later: the image
+  /// is the same in each run.
+  var links: [String: LinkRequest] = [:]
 }
 
 /// Where an image comes from.
@@ -16,6 +19,8 @@ enum ImageSource: Equatable {
   /// Carried in the program.
   case builtin(String)
   case file(String)
+  /// Object files and archives, which are linked when they are needed.
+  case objects([String], place: JobError.Place?)
   /// Kept in a database.
   case bytes([UInt8], origin: String)
 
@@ -24,6 +29,9 @@ enum ImageSource: Equatable {
     switch self {
     case .builtin(let name): "builtin:\(name)"
     case .file(let path): "file:\(URL(fileURLWithPath: path).standardizedFileURL.path)"
+    case .objects(let paths, _):
+      // Cannot be opened again by this: such an image is kept with what is found in it.
+      "linked:" + paths.map { URL(fileURLWithPath: $0).lastPathComponent }.joined(separator: ",")
     case .bytes(_, let origin): origin
     }
   }
@@ -46,6 +54,8 @@ struct JobScenario {
   var place: JobError.Place?
   /// Symbols that the image must have, by the scenario's key that names them.
   var symbols: [String: [SymbolUse]] = [:]
+  /// Expressions with where they are.
+  var expressions: [String: [(expression: Model.Expression, place: JobError.Place?)]] = [:]
   /// What a report says besides the search's own notes.
   var notes: [String] = []
   /// The job is in the program, not in a file.
@@ -60,12 +70,13 @@ struct JobScenario {
 }
 
 extension Job {
-  /// The job of the reference kernel core, which the program carries: a file for each machine, with
-  /// defaults of its own.
+  /// The job of the reference kernel core, which the program carries: a file for each machine, and one for
+  /// several CPUs, with defaults of its own.
   static func reference() throws -> Job {
     let files = [
       ("reference.yml", PackageResources.reference_yml),
       ("reference-x86-64.yml", PackageResources.reference_x86_64_yml),
+      ("reference-smp.yml", PackageResources.reference_smp_yml),
     ]
     let jobs = try files.map { name, bytes in
       try Job(yaml: String(decoding: bytes, as: UTF8.self), file: name, folder: nil)
@@ -86,20 +97,26 @@ extension Job {
   }
 
   /// A job of one scenario, made from the command line.
-  static func single(image path: String, from symbol: String?) -> Job {
+  static func single(image path: String, _ options: JobOptions) -> Job {
     let name = URL(fileURLWithPath: path).lastPathComponent
     var scenario = Scenario(name: name, image: name)
-    scenario.start.symbol = symbol
-    var timer = Source(name: "timer", line: 0)
-    timer.arrivals = nil
-    var keyboard = Source(name: "keyboard", line: 1)
-    keyboard.data = [0x1E, 0x9E]
-    scenario.sources = [timer, keyboard]
+    scenario.start.symbol = options.start
+    scenario.start.hits = options.hits ?? 1
+    scenario.start.serial = options.startText
+    scenario.until = options.until.isEmpty ? nil : options.until
+    scenario.boot = options.boot
+    scenario.disks = options.disk.isEmpty ? nil : options.disk
+    scenario.cpus = options.cpus ?? 1
+    if let memory = options.memory { scenario.memory = memory.bytes }
+    scenario.commandLine = options.commandLine ?? ""
+    scenario.sourcesFromImage = true
     var made = JobScenario(scenario: scenario, file: path)
-    if let symbol { made.symbols["start"] = [.init(symbol: symbol)] }
+    if let symbol = options.start { made.symbols["start"] = [.init(symbol: symbol)] }
+    made.symbols["until"] = options.until.map { .init(symbol: $0) }
+    let cpus = scenario.cpus == 1 ? "1 CPU" : "\(scenario.cpus) CPUs"
     made.notes = [
-      "Assumed, as no job file was given: 1 CPU, timer on line 0 and keyboard on line 1 as "
-        + "sources, each without limit, and no lock functions, so rules about locks say nothing."
+      "Assumed, as no job file was given: \(cpus), as sources what the image has programmed, "
+        + "and no lock functions, so rules about locks say nothing."
     ]
     return Job(file: path, images: [name: .file(path)], scenarios: [made])
   }
@@ -137,6 +154,29 @@ extension Job {
       scenarios.append(scenario)
     }
     guard !scenarios.isEmpty else { throw try required("scenarios").error("there is no scenario") }
+    for (name, source) in images { links[name] = link(source, name: name) }
+  }
+
+  private func link(_ source: ImageSource, name: String) -> LinkRequest? {
+    guard case .objects(let paths, let place) = source else { return nil }
+    var request = LinkRequest(paths: paths, place: place, file: file)
+    var wanted: Set<String> = []
+    for scenario in scenarios where scenario.scenario.image == name {
+      for (key, uses) in scenario.symbols where key != "stubs" {
+        wanted.formUnion(uses.map(\.symbol))
+      }
+      for stub in scenario.scenario.stubs ?? [] {
+        var bytes = Stub.size
+        switch stub.action {
+        case .data(let size): bytes = max(size, Stub.size + 1)
+        case .jumps(let target): wanted.insert(target)
+        case .returns: break
+        }
+        request.stubs[stub.symbol] = max(bytes, request.stubs[stub.symbol] ?? 0)
+      }
+    }
+    request.wanted = wanted.subtracting(request.stubs.keys).sorted()
+    return request
   }
 
   private static func images(
@@ -146,19 +186,26 @@ extension Job {
     var builds: [String: String] = [:]
     for (key, value) in try node.entries() {
       let name = try key.text()
-      let fields = try value.fields(["builtin", "file", "build"], of: "an image")
-      switch (fields["builtin"], fields["file"]) {
-      case (let builtin?, nil): images[name] = .builtin(try builtin.text())
-      case (nil, let file?):
-        let path = try file.text()
-        images[name] = .file(
-          path.hasPrefix("/") || folder == nil
-            ? path : folder!.appendingPathComponent(path).relativePath)
-      default: throw value.error("an image is either {builtin: NAME} or {file: PATH}")
+      let fields = try value.fields(["builtin", "file", "objects", "build"], of: "an image")
+      func path(_ node: JobNode) throws -> String {
+        let path = try node.text()
+        return path.hasPrefix("/") || folder == nil
+          ? path : folder!.appendingPathComponent(path).relativePath
+      }
+      switch (fields["builtin"], fields["file"], fields["objects"]) {
+      case (let builtin?, nil, nil): images[name] = .builtin(try builtin.text())
+      case (nil, let file?, nil): images[name] = .file(try path(file))
+      case (nil, nil, let objects?):
+        let paths = try objects.items().map(path)
+        guard !paths.isEmpty else { throw objects.error("there is no object file") }
+        images[name] = .objects(paths, place: objects.node.place)
+      default:
+        throw value.error(
+          "an image is one of {builtin: NAME}, {file: PATH} and {objects: [a.o, libb.a]}")
       }
       if let build = fields["build"] {
-        guard fields["file"] != nil else {
-          throw build.error("'build' says how a {file: PATH} is made")
+        guard fields["builtin"] == nil else {
+          throw build.error("'build' says how a {file: PATH} or {objects: [PATH]} is made")
         }
         builds[name] = try build.text()
       }
@@ -170,7 +217,7 @@ extension Job {
 
 extension Job {
   /// Loads one of the images; where its file is not there, the error says what would build it.
-  func load(image name: String) throws -> LoadedImage {
+  func load(image name: String, disks: [String]) throws -> LoadedImage {
     let source = images[name]!
     if case .file(let path) = source, !FileManager.default.fileExists(atPath: path) {
       if let build = builds[name] {
@@ -181,6 +228,11 @@ extension Job {
           "\(path): no such file; it is the image '\(name)' of \(file), to be built first")
       }
     }
-    return try LoadedImage(source, name: name)
+    guard let request = links[name] else { 
+      return try LoadedImage(source, name: name, disks: disks)
+    }
+    return try LoadedImage(
+      .bytes(try Linker(request: request).link(), origin: source.origin), name: name,
+      disks: disks)
   }
 }

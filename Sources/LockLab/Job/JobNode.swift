@@ -1,3 +1,4 @@
+import Foundation
 import Yams
 
 /// What is wrong with a job file, and where.
@@ -67,6 +68,19 @@ struct JobNode {
     }
     guard !scalar.string.isEmpty else { throw error("expected a text, found an empty one") }
     return scalar.string
+  }
+
+  /// Whether this is this word.
+  func isScalar(_ word: String) -> Bool {
+    if case .scalar(let scalar) = node { scalar.string == word } else { false }
+  }
+
+  /// A file, relative to the job's folder.
+  func path() throws -> String {
+    let path = try text()
+    if path.hasPrefix("/") { return path }
+    return URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent(path)
+      .relativePath
   }
 
   /// A scalar's characters, whatever YAML takes them for.

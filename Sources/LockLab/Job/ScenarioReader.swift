@@ -1,21 +1,31 @@
+import Emulator
 import Model
 import Yams
 
 /// Reads a scenario of a job: the defaults' keys first, then its own over them. Lists are replaced,
 /// not appended to.
 struct ScenarioReader {
-  private var result: JobScenario
+  var result: JobScenario
 
   /// What each key of a scenario means.
-  private typealias Reader = @Sendable (inout ScenarioReader, JobNode) throws -> Void
-  private static let readers: [String: Reader] = [
+  typealias Reader = @Sendable (inout ScenarioReader, JobNode) throws -> Void
+  static let readers: [String: Reader] = [
     "summary": { $0.result.scenario.summary = try $1.text() },
     "image": { $0.result.scenario.image = try $1.text() },
     "command-line": { $0.result.scenario.commandLine = try $1.text() },
+    "boot": {
+      let names = BootProtocol.allCases.map(\.rawValue)
+      $0.result.scenario.boot = BootProtocol(rawValue: try $1.choice(names, what: "boot protocol"))
+    },
+    "disk": {
+      let files = try $1.items().map { try $0.path() }
+      guard (1...2).contains(files.count) else { throw $1.error("there can be one or two disks") }
+      $0.result.scenario.disks = files
+    },
     "cpus": { $0.result.scenario.cpus = try $1.number(1...8) },
     "memory": { $0.result.scenario.memory = try $1.byteCount() },
     "start": { try $0.readStart($1) },
-    "sources": { $0.result.scenario.sources = try Self.sources($1) },
+    "sources": { try $0.readSources($1) },
     "max-interrupts": { $0.result.scenario.maxInterrupts = try $1.bound() },
     "locks": { try $0.readLocks($1) },
     "ends": { $0.result.scenario.ends = try $0.symbols($1, for: "ends") },
@@ -26,7 +36,17 @@ struct ScenarioReader {
     "switches": { $0.result.scenario.switches = try $0.symbols($1, for: "switches") },
     "ignore": { try $0.readIgnored($1) },
     "atomics": { $0.result.scenario.atomics = try $0.symbols($1, for: "atomics") },
-    "invariants": { $0.result.scenario.invariants = try $1.list().map { try $0.text() } },
+    "invariants": {
+      $0.result.scenario.invariants = try $0.expressions($1, for: "invariants")
+    },
+    "final": { $0.result.scenario.final = try $0.expressions($1, for: "final") },
+    "observe": { try $0.readObserved($1) },
+    "until": { $0.result.scenario.until = try $0.symbols($1, for: "until") },
+    "calls": { try $0.readCalls($1) },
+    "handlers": { try $0.readHandlers($1) },
+    "convention": { try $0.readConvention($1) },
+    "per-cpu": { try $0.readPerCPU($1) },
+    "stubs": { try $0.readStubs($1) },
     "expected-exceptions": {
       $0.result.scenario.expectedExceptions = try $1.list().map { try $0.number(0...31) }
     },
@@ -53,7 +73,9 @@ struct ScenarioReader {
     try reader.chooseImage(
       images, mention: own["image"] ?? (try defaults?.fields(known, of: "the defaults"))?["image"],
       node)
+    let all = (try defaults?.fields(known, of: "the defaults") ?? [:]).merging(own) { $1 }
     try reader.checkSources(own["sources"] ?? node)
+    try reader.checkCalls(all, node)
     return reader.result
   }
 
@@ -84,14 +106,14 @@ struct ScenarioReader {
 
   // MARK: Symbols
 
-  private mutating func use(_ node: JobNode, for key: String) throws -> String {
+  mutating func use(_ node: JobNode, for key: String) throws -> String {
     let symbol = try node.text()
     result.symbols[key, default: []].append(.init(symbol: symbol, place: node.node.place))
     return symbol
   }
 
   /// A list of symbols that replaces what `key` named before.
-  private mutating func symbols(_ node: JobNode, for key: String) throws -> [String] {
+  mutating func symbols(_ node: JobNode, for key: String) throws -> [String] {
     result.symbols[key] = []
     return try node.items().map { try use($0, for: key) }
   }
@@ -99,82 +121,19 @@ struct ScenarioReader {
   // MARK: Keys
 
   private mutating func readStart(_ node: JobNode) throws {
-    let fields = try node.fields(["symbol", "hits", "limit"], of: "start")
+    let fields = try node.fields(["symbol", "hits", "limit", "serial"], of: "start")
     if let symbol = fields["symbol"] {
       result.symbols["start"] = []
       result.scenario.start.symbol = try use(symbol, for: "start")
     }
+    if let text = fields["serial"] { result.scenario.start.serial = try text.text() }
     if let hits = fields["hits"] { result.scenario.start.hits = try hits.number(1...Int.max) }
     if let limit = fields["limit"] { result.scenario.start.limit = try limit.number(1...Int.max) }
   }
 
-  private static func sources(_ node: JobNode) throws -> [Source] {
-    try node.list().map { item in
-      let known = [
-        "name", "line", "nmi", "machine-check", "local-timer", "cpu", "data", "arrivals",
-      ]
-      let fields = try item.fields(known, of: "a source")
-      guard let name = fields["name"] else { throw item.error("a source needs a name") }
-      var source = Source(name: try name.text(), line: try fields["line"]?.number(0...15))
-      source.nmi = try fields["nmi"]?.truth() ?? false
-      source.data = try fields["data"].map(data) ?? []
-      source.arrivals = try fields["arrivals"]?.bound()
-      source.machineCheck = try fields["machine-check"]?.truth() ?? false
-      source.localTimer = try fields["local-timer"]?.truth() ?? false
-      source.cpu = try fields["cpu"]?.number(0...7) ?? 0
-      let kinds = [source.line != nil, source.nmi, source.machineCheck, source.localTimer]
-      guard kinds.count(where: { $0 }) == 1 else {
-        throw item.error(
-          "a source has either a `line` from 0 to 15 or one of `nmi: true`, `machine-check: true`, "
-            + "`local-timer: true`")
-      }
-      if let cpu = fields["cpu"], source.line != nil {
-        throw cpu.error("where a line goes is for the kernel to program; leave `cpu` out")
-      }
-      if source.line == 2 {
-        throw fields["line"]!.error("line 2 is the second controller's own; devices are on others")
-      }
-      return source
-    }
-  }
-
-  private static func data(_ node: JobNode) throws -> [UInt8] {
+  static func data(_ node: JobNode) throws -> [UInt8] {
     if case .sequence = node.node { return try node.list().map { UInt8(try $0.number(0...255)) } }
     return try node.hexBytes()
-  }
-
-  private mutating func readLocks(_ node: JobNode) throws {
-    result.symbols["locks"] = []
-    result.scenario.locks = []
-    let known = [
-      "kind", "acquire", "release", "try-acquire", "lock-argument", "flags-argument", "handed-over",
-    ]
-    for item in try node.list() {
-      let fields = try item.fields(known, of: "a lock")
-      func names(_ key: String) throws -> [JobNode] { try fields[key]?.items() ?? [] }
-      var lock = LockDiscipline(
-        acquire: try names("acquire").map { try use($0, for: "locks") },
-        release: try names("release").map { try use($0, for: "locks") })
-      guard !lock.acquire.isEmpty, !lock.release.isEmpty else {
-        throw item.error("a lock needs the functions that `acquire` and `release` it")
-      }
-      lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
-      lock.handedOver = try names("handed-over").map { try use($0, for: "locks") }
-      if let kind = fields["kind"] {
-        let names = LockDiscipline.Kind.allCases.map(\.rawValue)
-        lock.kind = LockDiscipline.Kind(rawValue: try kind.choice(names, what: "kind of lock"))!
-      }
-      if let argument = fields["lock-argument"] { lock.lockArgument = try argument.number(1...16) }
-      if let argument = fields["flags-argument"] {
-        guard lock.kind == .value else {
-          throw argument.error("only a lock of kind 'value' hands its flags to release")
-        }
-        lock.flagsArgument = try argument.number(1...16)
-      } else if lock.kind != .value {
-        lock.flagsArgument = nil
-      }
-      result.scenario.locks.append(lock)
-    }
   }
 
   private mutating func readEntry(_ node: JobNode) throws {
@@ -268,12 +227,14 @@ struct ScenarioReader {
   private static func covered(_ node: JobNode) throws -> [String] {
     try node.list().map { item in
       let name = try item.text()
-      if Mechanism.info(name) != nil { return name }
+      if Mechanism.info(name) != nil || Lesson.info(name) != nil { return name }
       guard RuleCatalogue.info(name) != nil else {
-        let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
+        let names =
+          RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name) + Lesson.all.map(\.name)
         let hint = Suggestion.hint(for: name, among: names)
         throw item.error(
-          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count)\(hint)")
+          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count) and H1 to "
+            + "H\(Lesson.all.count)\(hint)")
       }
       return name
     }

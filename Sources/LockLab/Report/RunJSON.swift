@@ -35,6 +35,14 @@ struct ScenarioJSON: Encodable {
     var bounds: [String]
   }
 
+  /// What was observed where all work was done.
+  struct Outcome: Encodable {
+    var values: [String: Int64]
+    /// What each step of a schedule that leads to it does.
+    var steps: [String]
+    var schedule: Schedule
+  }
+
   var name: String
   var image: String
   var arch: String
@@ -48,6 +56,7 @@ struct ScenarioJSON: Encodable {
   var met: Bool?
   var rules: [String]?
   var counterexamples: [Found]?
+  var outcomes: [Outcome]?
   var states: Int?
   /// Steps between states.
   var transitions: Int?
@@ -80,6 +89,12 @@ struct ScenarioJSON: Encodable {
         fingerprint: $0.counterexample.identity.fingerprint, title: $0.counterexample.title,
         visibleSteps: isMeasured
           ? result.visibleSteps[$0.counterexample.identity.fingerprint] : nil)
+    }
+    outcomes = result.outcomes?.map { outcome in
+      let names = (result.scenario.observe ?? []).map(\.name)
+      return Outcome(
+        values: Dictionary(zip(names, outcome.values)) { $1 }, steps: outcome.steps,
+        schedule: outcome.schedule)
     }
     states = result.states
     transitions = isMeasured ? result.transitions : nil

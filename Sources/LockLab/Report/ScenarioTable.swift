@@ -48,11 +48,29 @@ struct ScenarioTable {
     if let bound = result.scenario.maxInterrupts {
       notes.insert("Explored with at most \(bound) interrupts in all.", at: 0)
     }
-    return notes.flatMap { note in
-      printable(note).wrapped(to: max(terminal.width - 6, 30)).enumerated().map { index, line in
-        "     " + terminal.styled(line, .dim)
+    return outcomes(result)
+      + notes.flatMap { note in
+        printable(note).wrapped(to: max(terminal.width - 6, 30)).enumerated().map { index, line in
+          "     " + terminal.styled(line, .dim)
+        }
       }
+  }
+
+  /// A row for each outcome, a column for each observed value.
+  private func outcomes(_ result: ScenarioResult) -> [String] {
+    guard let outcomes = result.outcomes else { return [] }
+    guard !outcomes.isEmpty else { return ["     No outcome: the work was never done."] }
+    let limit = 100
+    var table = Table(
+      columns: (result.scenario.observe ?? []).map { .init(printable($0.name), .right) })
+    for outcome in outcomes.prefix(limit) {
+      table.rows.append(outcome.values.map { String($0) })
     }
+    var lines = table.lines(terminal).map { "     " + $0 }
+    if outcomes.count > limit {
+      lines.append("     … and \(outcomes.count - limit) more; --format json lists them")
+    }
+    return lines
   }
 }
 

@@ -59,7 +59,8 @@ struct Replay: ParsableCommand {
     guard let source else {
       throw Failure("it is not known where the image came from; use --image")
     }
-    let loaded = try LoadedImage(source, name: stored.scenario.image)
+    let loaded = try LoadedImage(
+      source, name: stored.scenario.image, disks: stored.scenario.disks ?? [])
     let outcome = try ReplayedCounterexample(
       stored, image: loaded,
       limits: .init(time: timeLimit.seconds, memory: memoryLimit.bytes),

@@ -179,7 +179,7 @@ extension SmallKernel {
 
   // MARK: Whatever comes
 
-  private init(severalCPUs r: inout SplitMix, count: Int) {
+  init(severalCPUs r: inout SplitMix, count: Int) {
     self.init(mains: [])
     style = "several CPUs"
     let careful = r.below(3) > 0

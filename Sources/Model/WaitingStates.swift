@@ -1,57 +1,89 @@
 import Emulator
+import Glibc
 
-/// States that wait to be expanded, first in first out, each as its difference from the one before.
+/// What of a waiting state is not words.
+struct WaitingHeader {
+  var id: Int
+  var choices: UInt32
+  var fingerprint: Fingerprint
+  /// A cheaper way to it may be found before its turn comes.
+  var isTentative = false
+}
+
+/// States that wait to be expanded, each as its difference from the one before; the first one whole, so
+/// that each block can be read by itself.
 ///
-/// Neighbours mostly differ in a few words, and a state in some hundred words from the first one. The
-/// bytes lie in blocks that are let go of as they are read; each block begins with a whole state.
-struct StateQueue {
-  /// What of a state is not words.
-  struct Header {
-    var id: Int
-    var choices: UInt32
-    var fingerprint: Fingerprint
-  }
+/// Neighbours mostly differ in a few words, and a state in some hundred words from the first one.
+struct WaitingBlock {
+  fileprivate(set) var bytes: UnsafeMutablePointer<UInt8>
+  fileprivate(set) var count = 0
+  fileprivate(set) var capacity: Int
+  fileprivate(set) var states = 0
+  /// Numbers of those to which a cheaper way may be found before their turn.
+  fileprivate(set) var tentative: [UInt32] = []
 
-  private struct Block {
-    var bytes: UnsafeMutablePointer<UInt8>
-    var count = 0
-    var capacity: Int
-  }
+  func deallocate() { bytes.deallocate() }
 
-  private static let blockBytes = 1 << 16
-  private var blocks: [Block] = []
-  /// The first block that is not read yet, and where in it.
-  private var reading = 0
-  private var at = 0
-  /// The states written and read last.
+  func write(to out: CheckpointWriter) throws {
+    try out.put(states)
+    try out.put(count)
+    try out.put(tentative)
+    try out.put(UnsafeRawBufferPointer(start: bytes, count: count))
+  }
+}
+
+extension WaitingBlock {
+  init(from input: CheckpointReader) throws {
+    let states = try input.getInt()
+    let count = try input.getInt()
+    tentative = try input.getArray(UInt32.self)
+    bytes = .allocate(capacity: max(count, 1))
+    capacity = count
+    self.count = count
+    self.states = states
+    try input.get(into: UnsafeMutableRawBufferPointer(start: bytes, count: count))
+  }
+}
+
+/// Writes blocks of waiting states.
+struct WaitingWriter {
+  private static let blockBytes = 1 << 15
+  private var blocks: [WaitingBlock] = []
+  /// The state written last.
   private var written: [DifferingWord] = []
-  private var read: [DifferingWord] = []
-  private(set) var count = 0
-  private(set) var bytes = 0
 
-  var isEmpty: Bool { count == 0 }
+  var isEmpty: Bool { blocks.isEmpty }
+  var bytes: Int { blocks.reduce(0) { $0 + $1.capacity } }
 
-  mutating func deallocate() {
-    for block in blocks[reading...] { block.bytes.deallocate() }
-    blocks.removeAll()
-    (reading, at, count, bytes) = (0, 0, 0, 0)
+  /// The blocks written, which are the caller's from now on.
+  mutating func take() -> [WaitingBlock] {
+    closeBlock()
+    defer { blocks.removeAll(keepingCapacity: true) }
+    return blocks
   }
 
-  // MARK: Writing
+  /// Gives back what the last block does not need.
+  private mutating func closeBlock() {
+    guard let last = blocks.indices.last else { return }
+    let used = blocks[last].count
+    guard let bytes = realloc(blocks[last].bytes, used) else { return }
+    blocks[last].bytes = bytes.assumingMemoryBound(to: UInt8.self)
+    blocks[last].capacity = used
+  }
 
   /// - Parameter words: in ascending order of their numbers, which are below 2³² - 1.
-  mutating func append(_ header: Header, _ words: [DifferingWord]) {
+  mutating func append(_ header: WaitingHeader, _ words: [DifferingWord]) {
     // At most ten bytes a number, nine a value; a word that is gone from the state costs a number.
     let room = 64 + (words.count + written.count) * 20
     if blocks.isEmpty || blocks[blocks.count - 1].capacity - blocks[blocks.count - 1].count < room {
-      let capacity = max(StateQueue.blockBytes, room)
-      blocks.append(Block(bytes: .allocate(capacity: capacity), capacity: capacity))
-      bytes += capacity
+      closeBlock()
+      let capacity = max(WaitingWriter.blockBytes, room)
+      blocks.append(WaitingBlock(bytes: .allocate(capacity: capacity), capacity: capacity))
       written.removeAll(keepingCapacity: true)
     }
     let block = blocks.count - 1
     var out = Writer(at: blocks[block].bytes + blocks[block].count)
-    out.put(UInt64(header.id))
+    out.put(UInt64(header.id) << 1 | (header.isTentative ? 1 : 0))
     out.put(UInt64(header.choices))
     out.put(word: header.fingerprint.low)
     out.put(word: header.fingerprint.high)
@@ -59,9 +91,12 @@ struct StateQueue {
       words.withUnsafeBufferPointer { out.putDifference(from: old, to: $0) }
     }
     blocks[block].count = out.at - blocks[block].bytes
+    blocks[block].states += 1
+    if header.isTentative {
+      blocks[block].tentative.append(UInt32(truncatingIfNeeded: header.id))
+    }
     written.removeAll(keepingCapacity: true)
     written.append(contentsOf: words)
-    count += 1
   }
 
   private struct Writer {
@@ -140,30 +175,39 @@ struct StateQueue {
       put(0)
     }
   }
+}
 
-  // MARK: Reading
+/// Reads a block, and lets go of it.
+struct WaitingReader {
+  private let block: WaitingBlock
+  private var at = 0
+  private(set) var rest: Int
+  /// The state read last.
+  private var read: [DifferingWord] = []
+
+  init(_ block: WaitingBlock) {
+    self.block = block
+    rest = block.states
+  }
+
+  func deallocate() { block.deallocate() }
 
   /// Takes the next state, its words into `words`; nil when there is none.
-  mutating func next(into words: inout [DifferingWord]) -> Header? {
-    if count == 0 { return nil }
-    if at == blocks[reading].count {
-      blocks[reading].bytes.deallocate()
-      bytes -= blocks[reading].capacity
-      reading += 1
-      at = 0
-    }
-    if at == 0 { read.removeAll(keepingCapacity: true) }
-    var input = Reader(at: blocks[reading].bytes + at)
-    let id = Int(input.get())
+  mutating func next(into words: inout [DifferingWord]) -> WaitingHeader? {
+    if rest == 0 { return nil }
+    var input = Reader(at: block.bytes + at)
+    let first = input.get()
     let choices = UInt32(truncatingIfNeeded: input.get())
     let low = input.getWord()
     let high = input.getWord()
     input.apply(to: read, giving: &words)
-    at = input.at - blocks[reading].bytes
+    at = input.at - block.bytes
     read.removeAll(keepingCapacity: true)
     read.append(contentsOf: words)
-    count -= 1
-    return Header(id: id, choices: choices, fingerprint: Fingerprint(low: low, high: high))
+    rest -= 1
+    return WaitingHeader(
+      id: Int(first >> 1), choices: choices, fingerprint: Fingerprint(low: low, high: high),
+      isTentative: first & 1 != 0)
   }
 
   private struct Reader {

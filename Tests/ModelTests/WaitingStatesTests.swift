@@ -3,7 +3,7 @@ import Testing
 
 @testable import Model
 
-@Suite struct StateQueueTests {
+@Suite struct WaitingStatesTests {
   /// Values with every pattern of zero bytes, words that come, change and go, numbers at both ends of
   /// the range, and enough for several blocks.
   @Test func statesComeBackInOrder() {
@@ -26,30 +26,40 @@ import Testing
       states.append(
         contents.sorted { $0.key < $1.key }.map { DifferingWord(number: $0.key, value: $0.value) })
     }
-    var queue = StateQueue()
-    defer { queue.deallocate() }
+    var writer = WaitingWriter()
     var back: [DifferingWord] = []
-    // Twice: a queue that was emptied is used again, and written while it is read.
+    // Twice: a writer that was emptied is used again.
     for round in 0..<2 {
       for (i, words) in states.enumerated() {
-        queue.append(
-          StateQueue.Header(
+        writer.append(
+          WaitingHeader(
             id: i, choices: UInt32(i & 0x1FFFF),
-            fingerprint: Fingerprint(low: UInt64(i), high: ~UInt64(round))), words)
+            fingerprint: Fingerprint(low: UInt64(i), high: ~UInt64(round)),
+            isTentative: i % 3 == 0), words)
       }
-      #expect(queue.count == states.count)
+      let blocks = writer.take()
+      #expect(blocks.count > 3)
+      #expect(blocks.reduce(0) { $0 + $1.states } == states.count)
+      #expect(writer.isEmpty)
+      var readers = blocks.map { WaitingReader($0) }
+      defer { for reader in readers { reader.deallocate() } }
+      var which = 0
       for (i, words) in states.enumerated() {
-        let header = queue.next(into: &back)
+        var header = readers[which].next(into: &back)
+        while header == nil && which + 1 < readers.count {
+          which += 1
+          header = readers[which].next(into: &back)
+        }
         let same =
           header?.id == i && header?.choices == UInt32(i & 0x1FFFF) && back == words
+          && header?.isTentative == (i % 3 == 0)
           && header?.fingerprint == Fingerprint(low: UInt64(i), high: ~UInt64(round))
         if !same {
           Issue.record("state \(i) of round \(round)")
           return
         }
       }
-      #expect(queue.isEmpty)
-      #expect(queue.next(into: &back) == nil)
+      #expect(readers[which].next(into: &back) == nil)
     }
   }
 }
