@@ -130,7 +130,7 @@ import Testing
       if !early { tellNext(&a) }
       a.bytes([0x50, 0x58])
     }
-    var tiny = TinyKernel(
+    let tiny = TinyKernel(
       main: ManyProcessorsTests.idle { _ in }, handlers: [],
       processors: [
         ManyProcessorsTests.idle { start(0x13_4000, &$0) { Self.store(1, 1, &$0) } },
