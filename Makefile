@@ -1,6 +1,9 @@
 # make run     the reference kernel core, checked; then one counterexample
 # make test    all tests
+# make linux   Linux's own spinlocks, built from Debian's source (some minutes, some GB)
 # make bench   the table of Benchmarks/README.md, measured anew
+# make peers   the images of Benchmarks/peers.yml
+# make catalogue  docs/catalogue.md, from a run of the reference scenarios
 # make format  formats the Swift sources
 # Each installs what it needs first (Debian packages, as root or through sudo).
 
@@ -9,10 +12,11 @@ CONFIGURATION ?= release
 DATABASE ?= locklab.db
 
 BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv
-BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3
+TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv gcc binutils make patch rustc
+LINUX_PACKAGES = $(BUILD_PACKAGES) linux-source-6.1 xz-utils gcc binutils make flex bison bc libssl-dev
+BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3 spin gcc
 
-.PHONY: run test bench format lint build images
+.PHONY: run test linux bench peers catalogue format lint build images
 
 build:
 	@ci/install-packages $(BUILD_PACKAGES)
@@ -27,10 +31,20 @@ test:
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
 	LOCKLAB_ORACLE="$(CURDIR)/.build/oracle" $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing
 
+linux: build
+	@ci/install-packages $(LINUX_PACKAGES)
+	$(MAKE) -C Examples/linux-locks check LOCKLAB="$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/locklab"
+
 bench: build
 	@ci/install-packages $(BENCH_PACKAGES)
 	$(SWIFT) build -c $(CONFIGURATION) --product locklab-bench
 	@Benchmarks/run "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
+
+peers:
+	@Benchmarks/build-peers
+
+catalogue: build
+	@ci/catalogue "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)/locklab" docs/catalogue.md
 
 format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Database Tests Plugins Benchmarks

@@ -24,7 +24,9 @@ let package = Package(
     .target(name: "Emulator", dependencies: ["CZydis"], swiftSettings: hot),
     .target(
       name: "KernelCore",
-      exclude: ["Headers", "Kernel", "User", "Variants", "i386", "x86_64", "README.md"],
+      exclude: [
+        "Headers", "Kernel", "SMP", "User", "Variants", "i386", "x86_64", "README.md",
+      ],
       sources: ["Portable", "Host"],
       swiftSettings: ours, plugins: ["KernelImages"]),
     .plugin(name: "KernelImages", capability: .buildTool()),
@@ -52,6 +54,11 @@ let package = Package(
       ],
       resources: [
         .embedInCode("Resources/reference.yml"), .embedInCode("Resources/reference-x86-64.yml"),
+        .embedInCode("Resources/reference-smp.yml"),
+        .embedInCode("Resources/locklab.schema.json"),
+        .embedInCode("Resources/Markers/locklab.h"), .embedInCode("Resources/Markers/locklab.rs"),
+        .embedInCode("Resources/Markers/locklab.inc"), .embedInCode("Resources/Markers/locklab.S"),
+        .embedInCode("Resources/Markers/LockLabMarkers.swift.txt"),
       ],
       swiftSettings: ours),
     // Not among the products: `make bench` builds and runs it.

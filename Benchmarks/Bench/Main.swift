@@ -106,26 +106,31 @@ struct Bench: ParsableCommand {
     }
     let part =
       !guest.commandLine.isEmpty
-      ? guest.commandLine : guest.image.is64Bit ? "64-bit" : "loop"
+      ? "'\(guest.name)'" : guest.image.is64Bit ? "64-bit" : "loop"
     cells.append("`Benchmarks/run -- --only speed --guest \(part)`")
     return "| " + cells.joined(separator: " | ") + " |"
   }
 
   private func allGuests() throws -> [Guest] {
-    guard let core = KernelImages.image(named: "core-i386") else {
-      throw Failure("there is no image core-i386 in the build")
+    func core(_ name: String) throws -> ELFImage {
+      guard let core = KernelImages.image(named: name) else {
+        throw Failure("there is no image \(name) in the build")
+      }
+      return try ELFImage(core)
     }
     let compute = try ELFImage(try read("compute"))
     let long = try ELFImage(try read("compute64"))
-    let image = try ELFImage(core)
-    return [
+    return try [
       Guest(name: "compute loop", image: compute, commandLine: "", instructions: nil),
       Guest(name: "compute loop, 64-bit", image: long, commandLine: "", instructions: nil),
     ]
-      + Bench.workloads.map {
-        Guest(
-          name: "core-i386, tasks=\($0)", image: image, commandLine: "tasks=\($0)",
-          instructions: millions * 1_000_000)
+      + ["core-i386", "core-x86-64"].flatMap { name in
+        let image = try core(name)
+        return Bench.workloads.map {
+          Guest(
+            name: "\(name), tasks=\($0)", image: image, commandLine: "tasks=\($0)",
+            instructions: millions * 1_000_000)
+        }
       }
   }
 

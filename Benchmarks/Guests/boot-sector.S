@@ -1,13 +1,15 @@
 // The first sector of the disk that Bochs boots: loads a multiboot image by BIOS, copies it to
 // where it belongs, and enters it as the Multiboot Specification (0.6.96, §3.2) wants.
 //
-// Sectors from 1 on go to LOADED: one sector with the multiboot information, then the image.
-// The four words at the end are filled in when the disk is made (DiskImage.swift).
+// Sectors from 1 on go to LOADED: one sector with the multiboot information and, at its end, the list of the
+// image's pieces (where each goes, and its words; the last one has none), then the pieces. The two
+// words at this sector's end are filled in when the disk is made (DiskImage.swift).
 //
 // Just before the entry the line "BEGIN" and the time-stamp counter, in hexadecimal, go to port
 // 0xE9, so that neither the BIOS nor this loader is in any measurement.
 
 #define LOADED 0x10000
+#define PIECES LOADED + 464
 #define DEBUG_PORT 0xE9
 #define CHUNK 64
 
@@ -56,9 +58,13 @@ protected:
         movw    %ax, %gs
         movw    %ax, %ss
         movl    $LOADED + 512, %esi
-        movl    destination, %edi
-        movl    words, %ecx
+        movl    $PIECES, %ebp
+6:      movl    (%ebp), %edi
+        movl    4(%ebp), %ecx
+        addl    $8, %ebp
         rep movsl
+        cmpl    $0, 4(%ebp)
+        jne     6b
 
         movl    $begin, %esi
 3:      lodsb
@@ -102,12 +108,9 @@ packet_segment:
 packet_block:
         .quad   1
 
-        .org    0x1EC
+        .org    0x1F4
 sectors:
         .long   0
-destination:
-        .long   0
-words:  .long   0
 entry:  .long   0
         .org    0x1FE
         .word   0xAA55

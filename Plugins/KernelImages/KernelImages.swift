@@ -10,12 +10,11 @@ struct KernelImages: BuildToolPlugin {
     let core = package.appending(path: "Sources/KernelCore")
     let scripts = package.appending(path: "Plugins/KernelImages")
     let source = context.pluginWorkDirectoryURL.appending(path: "GeneratedImages.swift")
-    let variants = try folders(in: core.appending(path: "Variants"))
 
     var inputs = [
       scripts.appending(path: "build-image.sh"), scripts.appending(path: "embed-images.sh"),
     ]
-    for folder in ["Portable", "Kernel", "User", "Headers", "i386", "x86_64", "Variants"] {
+    for folder in ["Portable", "Kernel", "User", "Headers", "i386", "x86_64", "Variants", "SMP"] {
       inputs += try files(under: core.appending(path: folder))
     }
     return [
@@ -25,7 +24,7 @@ struct KernelImages: BuildToolPlugin {
         arguments: [
           package.path, context.pluginWorkDirectoryURL.appending(path: "images").path,
           source.path,
-        ] + variants,
+        ],
         environment: tools(context),
         inputFiles: inputs,
         outputFiles: [source])
@@ -40,15 +39,6 @@ struct KernelImages: BuildToolPlugin {
       if let path = try? context.tool(named: tool).url.path { environment[variable] = path }
     }
     return environment
-  }
-
-  private func folders(in folder: URL) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(
-      at: folder, includingPropertiesForKeys: [.isDirectoryKey]
-    )
-    .filter { try $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true }
-    .map(\.lastPathComponent)
-    .sorted()
   }
 
   /// All files below `folder`, in a fixed order.

@@ -40,10 +40,19 @@ struct DebugVariables {
     var operations: UnsafeMutablePointer<Dwarf_Op>?
     var count = 0
     guard dwarf_attr(&variable, UInt32(DW_AT_location), &attribute) != nil,
-      dwarf_getlocation(&attribute, &operations, &count) == 0, count == 1, let operations,
-      Int(operations[0].atom) == DW_OP_addr
+      dwarf_getlocation(&attribute, &operations, &count) == 0, count == 1, let operations
     else { return }
-    let address = operations[0].number
+    var address = operations[0].number
+    switch Int(operations[0].atom) {
+    case DW_OP_addr: break
+    case DW_OP_addrx, DW_OP_GNU_addr_index:
+      // By its number in `.debug_addr`, as DWARF 5 has it.
+      var indirect = Dwarf_Attribute()
+      guard dwarf_getlocation_attr(&attribute, operations, &indirect) == 0,
+        dwarf_formaddr(&indirect, &address) == 0
+      else { return }
+    default: return
+    }
     guard shapes[address] == nil, let shape = Self.shape(of: &variable) else { return }
     shapes[address] = shape
   }

@@ -53,6 +53,24 @@ public final class ImageSymbols: Symbolizer {
     bytes.deallocate()
   }
 
+  /// Bytes of a section; nil: there is none of this name.
+  public func section(named name: String) -> [UInt8]? {
+    guard let elf else { return nil }
+    var index = 0
+    guard elf_getshdrstrndx(elf, &index) == 0 else { return nil }
+    var section: OpaquePointer?
+    while let next = elf_nextscn(elf, section) {
+      section = next
+      var header = GElf_Shdr()
+      guard gelf_getshdr(next, &header) != nil,
+        let text = elf_strptr(elf, index, Int(header.sh_name)), String(cString: text) == name,
+        let data = elf_rawdata(next, nil), let start = data.pointee.d_buf
+      else { continue }
+      return [UInt8](UnsafeRawBufferPointer(start: start, count: data.pointee.d_size))
+    }
+    return nil
+  }
+
   public var symbolNames: [String] { table.names }
 
   public func symbol(named name: String) -> (address: UInt64, size: Int)? {
@@ -62,6 +80,8 @@ public final class ImageSymbols: Symbolizer {
   public func symbol(containing address: UInt64) -> (name: String, address: UInt64, size: Int)? {
     table.symbol(containing: address)
   }
+
+  public func endsFunction(_ address: UInt64) -> Bool { table.functionEnds.contains(address) }
 
   public func location(of address: UInt64) -> (location: SourceLocation, inlined: [String])? {
     lines.location(of: address)

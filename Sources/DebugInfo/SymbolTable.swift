@@ -18,6 +18,8 @@ struct SymbolTable {
   private var owners: [Symbol] = []
   private var byName: [String: (address: UInt64, size: Int)] = [:]
   private(set) var names: [String] = []
+  /// Where functions end whose sizes are stated.
+  private(set) var functionEnds: Set<UInt64> = []
 
   init() {}
 
@@ -32,6 +34,9 @@ struct SymbolTable {
         }
       }
     }
+    // Ranks below 4 are functions.
+    functionEnds = Set(
+      symbols.lazy.filter { $0.rank < 4 && $0.size > 0 }.map { $0.address &+ $0.size })
     symbols.sort { ($0.address, $0.section, $0.rank) < ($1.address, $1.section, $1.rank) }
     Self.sizeLabels(&symbols, sectionEnds: sectionEnds)
     index(symbols)

@@ -233,6 +233,12 @@ public struct Observation {
   public var newlyShared = 0
   /// Data reads of granules in the 512 bytes below the stack pointer, since last set to zero.
   public var readsBelowStack = 0
+  /// Data reads that found nothing but what `Memory.fill` left, since last set to zero: of local variables
+  /// that were not written; and the linear address of the latest instruction that made one.
+  public var readsOfFilling = 0
+  public var fillingReadAt: UInt64 = 0
+  /// Stores of a CPU to page-table entries in use, while another CPU runs with paging.
+  public var sharedTableWrites = 0
   /// What the run that stopped with `.visible` was about to access: physical address, bytes (0: it
   /// stopped for another reason), and 1 a write, 2 an update, 4 locked, 8 a device.
   public var stopAddress: UInt64 = 0

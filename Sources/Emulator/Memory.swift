@@ -228,7 +228,8 @@ public final class Memory {
     if count == ledger.pointee.journalCapacity { growJournal() }
     ledger.pointee.journal[count] = JournalEntry(word: word, old: old)
     ledger.pointee.journalCount = count &+ 1
-    ledger.pointee.fingerprint.replace(old, by: value, at: physical & ~7)
+    ledger.pointee.fingerprint.replace(
+      Memory.live(old), by: Memory.live(value), at: physical & ~7)
     let index = Int(truncatingIfNeeded: (physical >> 3) & 511)
     let bits = frame.advanced(by: Memory.bitmapOffset + (index >> 6) &* 8)
       .assumingMemoryBound(to: UInt64.self)
@@ -327,7 +328,8 @@ public final class Memory {
       }
       let words = p.assumingMemoryBound(to: UInt64.self)
       for w in 0..<512 where words[w] != 0 {
-        sum.replace(0, by: words[w], at: UInt64(index) << 12 | UInt64(w) << 3)
+        sum.replace(
+          0, by: Memory.live(words[w]), at: UInt64(index) << 12 | UInt64(w) << 3)
       }
     }
     fingerprint = sum
@@ -387,9 +389,15 @@ public final class Memory {
       }
     }
     for entry in difference {
-      frame(Int(entry.number >> 9)).assumingMemoryBound(to: UInt64.self)[
-        Int(entry.number & 511)] =
-        entry.value
+      // The difference may come from another memory with the same base.
+      let p = frame(Int(entry.number >> 9))
+      let bits = p.advanced(by: Memory.bitmapOffset + Int(entry.number >> 6 & 7) &* 8)
+        .assumingMemoryBound(to: UInt64.self)
+      let bit: UInt64 = 1 << UInt64(entry.number & 63)
+      if bits.pointee & bit == 0 {
+        markDirty(bits, bit, frame: p, index: Int(entry.number >> 9))
+      }
+      p.assumingMemoryBound(to: UInt64.self)[Int(entry.number & 511)] = entry.value
     }
   }
 }

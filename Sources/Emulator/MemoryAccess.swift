@@ -195,9 +195,22 @@ extension Machine {
       return
     }
     let last = physical &+ UInt64(size &- 1)
+    if cpus.count > 1 && memory.observed { noteTableWrite(cpu, physical) }
     if memory.isWatched(frame: frame, physical) { noteWatchedWrite(physical) }
     if last >> 3 != physical >> 3 && memory.isWatched(frame: frame, last) {
       noteWatchedWrite(last)
+    }
+  }
+
+  /// A store to what may be a page table, while other CPUs may use it.
+  private func noteTableWrite(_ cpu: Int, _ physical: UInt64) {
+    let index = Int(truncatingIfNeeded: physical >> 12)
+    guard memory.frameUses[index] & Memory.FrameUse.tables != 0,
+      memory.isWatched(frame: memory.frame(index), physical)
+    else { return }
+    for other in cpus.indices where other != cpu && cpus[other][CPU.Word.cr0] & ControlBit.pg != 0 {
+      observation.sharedTableWrites += 1
+      return
     }
   }
 }

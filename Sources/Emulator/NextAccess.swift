@@ -1,5 +1,3 @@
-import CZydis
-
 extension Machine {
   /// What the CPU's next instruction would access, found out by executing it and taking it back.
   /// While memory is observed.
@@ -52,51 +50,75 @@ extension Machine {
     return result
   }
 
-  /// Whether the CPU's next instruction is part of a loop that does nothing but wait: within two dozen
-  /// instructions it comes back, and neither writes memory nor calls anything on the way.
-  public func isSpinLoop(_ cpu: Int) -> Bool {
-    let start = cpus[cpu].base(CPU.Segment.cs) &+ cpus[cpu].rip
-    return memory.withoutRecording {
-      var at = start
-      var decoder = ZydisDecoder()
-      if cores[cpu].mask == ~0 {
-        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)
-      } else {
-        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32)
+  /// What the CPU reads on its way, if it waits: going on, it comes back to where it stands with the same
+  /// registers and the same memory, having written no shared bytes other than by locked instructions
+  /// (which failed, as nothing changed). nil where it does not wait.
+  public func awaitedReads(_ cpu: Int) -> [Access]? {
+    takingBack {
+      observation.stopAtShared = false
+      observation.stopBefore =
+        InstructionClass.interruptFlag | InstructionClass.io | InstructionClass.halt
+        | InstructionClass.privileged | InstructionClass.gate | InstructionClass.time
+        | InstructionClass.segment
+      observation.logAccesses = true
+      observation.accesses = []
+      let words = cpus[cpu].words
+      let start = words[CPU.Word.rip]
+      var lap = Array(UnsafeBufferPointer(start: words, count: CPU.wordCount))
+      var contents = memory.fingerprint
+      for step in 0..<Self.awaitingLimit {
+        guard run(cpu: cpu, limit: 1, passFirst: step == 0) == .limit else { return nil }
+        guard words[CPU.Word.rip] == start else { continue }
+        let now = UnsafeBufferPointer(start: words, count: CPU.wordCount)
+        if memory.fingerprint == contents && now.elementsEqual(lap) {
+          let writes = observation.accesses.contains {
+            $0.isWrite && !$0.isLocked && memory.isShared(at: $0.physical)
+          }
+          return writes ? nil : observation.accesses.filter { !$0.isWrite }
+        }
+        // Registers may need one round to come to what they then are.
+        lap = Array(now)
+        contents = memory.fingerprint
+        observation.accesses = []
       }
-      var instruction = ZydisDecodedInstruction()
-      var operands = [ZydisDecodedOperand](repeating: ZydisDecodedOperand(), count: 10)
-      for _ in 0..<24 {
-        var bytes: [UInt8] = []
-        for i in 0..<UInt64(15) {
-          guard let byte = peek(cpu, linear: at &+ i, size: 1) else { break }
-          bytes.append(UInt8(byte))
-        }
-        guard
-          ZydisDecoderDecodeFull(
-            &decoder, bytes, ZyanUSize(bytes.count), &instruction, &operands) & 0x8000_0000 == 0
-        else { return false }
-        let next = (at &+ UInt64(instruction.length)) & cores[cpu].mask
-        switch instruction.meta.category {
-        case ZYDIS_CATEGORY_CALL, ZYDIS_CATEGORY_RET, ZYDIS_CATEGORY_INTERRUPT,
-          ZYDIS_CATEGORY_SYSCALL:
-          return false
-        case ZYDIS_CATEGORY_COND_BR, ZYDIS_CATEGORY_UNCOND_BR:
-          guard operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE, operands[0].imm.is_relative != 0
-          else { return false }
-          let target = (next &+ operands[0].imm.value.u) & cores[cpu].mask
-          if target <= start && start &- target < 128 { return true }
-          at = instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR ? target : next
-          continue
-        default: break
-        }
-        for n in 0..<Int(instruction.operand_count)
-        where operands[n].type == ZYDIS_OPERAND_TYPE_MEMORY && operands[n].actions & 0xA != 0 {
-          return false
-        }
-        at = next
+      return nil
+    }
+  }
+
+  /// Instructions after which a loop is not taken for one that waits.
+  private static let awaitingLimit = 512
+
+  /// What the CPU's next instruction accesses, if it concerns nothing but the CPU itself and these bytes:
+  /// nil where it touches a device, changes rings, stacks, segments or control registers, or reads the
+  /// time.
+  public func plainAccesses(_ cpu: Int) -> [Access]? {
+    takingBack {
+      observation.stopAtShared = false
+      observation.stopBefore =
+        InstructionClass.io | InstructionClass.privileged | InstructionClass.stackLoad
+        | InstructionClass.gate | InstructionClass.time | InstructionClass.segment
+      observation.logAccesses = true
+      observation.accesses = []
+      let ring = cpus[cpu].cpl
+      switch run(cpu: cpu, limit: 1, passFirst: false) {
+      case .limit, .halted: break
+      case .event where event.kind == .interruptFlag || event.kind == .return: break
+      default: return nil
       }
-      return false
+      return cpus[cpu].cpl == ring ? observation.accesses : nil
+    }
+  }
+
+  /// Bytes of memory, at most eight, before and after the CPU's next instruction.
+  public func effect(
+    of cpu: Int, at physical: UInt64, size: Int
+  ) -> (before: UInt64, after: UInt64) {
+    takingBack {
+      observation.stopAtShared = false
+      observation.stopBefore = 0
+      let before = memory.value(at: physical, size: size)
+      _ = run(cpu: cpu, limit: 1, passFirst: true)
+      return (before, memory.value(at: physical, size: size))
     }
   }
 }

@@ -199,17 +199,14 @@ extension Memory {
     ledger.pointee.recorder.noteWrite(word: physical >> 3, mask: mask)
   }
 
-  /// Clears bytes of a word without looking at them.
-  public func clear(at physical: UInt64, mask: UInt8) {
-    let index = Int(truncatingIfNeeded: physical >> 12)
-    guard let p = isSparse(index) ? frame(index) : frames[index] else {
-      if ledger.pointee.recording { noteWrite(physical: physical, mask: mask) }
-      return
-    }
+  /// Overwrites bytes of a word, without looking at them, with what stands for nothing.
+  public func fill(at physical: UInt64, mask: UInt8) {
+    let p = frame(Int(truncatingIfNeeded: physical >> 12))
     let word = (p + Int(truncatingIfNeeded: physical & 0xFF8)).assumingMemoryBound(to: UInt64.self)
     if isWatched(frame: p, physical) { noteWatched(physical) }
+    let bits = Recorder.masks[Int(mask)]
     storeObserved(
-      word, frame: p, physical: physical, word.pointee & ~Recorder.masks[Int(mask)], mask: mask)
+      word, frame: p, physical: physical, word.pointee & ~bits | Memory.filling & bits, mask: mask)
   }
 
   /// Writes bytes that were recorded.

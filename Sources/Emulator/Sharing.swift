@@ -1,3 +1,26 @@
+extension Shadow {
+  /// What two shadow words of the same bytes, seen by two machines, make together; as if one machine had
+  /// seen all accesses, in any order.
+  public static func join(_ a: UInt32, _ b: UInt32) -> UInt32 {
+    if a == b || b == 0 { return a }
+    if a == 0 { return b }
+    let both = a | b
+    let owner = min(a, b) & ~0xF
+    if both & shared != 0 || (a ^ b) & stack != 0 {
+      return owner | both & 0xF | shared
+    }
+    if a & ~written == b & ~written && a & readByMany == 0 { return both }
+    return owner | both & 0xF | (both & written != 0 ? shared : readByMany)
+  }
+}
+
+extension Memory {
+  /// The shadow words of a frame, which is made if it was never touched.
+  public func shadow(ofFrame index: Int) -> UnsafeMutablePointer<UInt32> {
+    frame(index).advanced(by: Memory.shadowOffset).assumingMemoryBound(to: UInt32.self)
+  }
+}
+
 extension Machine {
   /// Judges one data access of an observed run, within a page: who owns the bytes, is it visible,
   /// does it read dead stack. False, with `faultVector` set, when the run must stop before it.
@@ -38,7 +61,9 @@ extension Machine {
       }
       i &+= 1
     }
-    if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
+    if (!write || kind & AccessKind.update != 0)
+      && kind & (AccessKind.stack | AccessKind.implicit | AccessKind.probed) == 0
+    {
       let words = cores[cpu].words
       let base =
         cores[cpu].mask == ~0 ? 0 : words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
@@ -46,13 +71,17 @@ extension Machine {
       if distance < 512 {
         observation.readsBelowStack += 1
         // An interrupt may just have pushed its frame over it. Not in ring 3: its entries change stacks.
-        if observation.stopAtShared && words[CPU.Word.cpl] == 0 && !cores[cpu].passing
-          && kind & AccessKind.probed == 0
-        {
+        if observation.stopAtShared && words[CPU.Word.cpl] == 0 && !cores[cpu].passing {
           faultVector = Machine.visibleFault
           return false
         }
       }
+      if Memory.isFilling(frame, at: offset, size: size, isOwn: ownStack) {
+        observation.readsOfFilling += 1
+        observation.fillingReadAt = cpus[cpu].linearIP
+      }
+    }
+    if !write && kind & (AccessKind.stack | AccessKind.implicit) == 0 {
       let shift = observation.victimSlotShift
       let slot = (observation.victimTop &+ (1 << shift) &- 1 &- linear) >> shift
       if slot < 64 && observation.victimSlots >> slot & 1 != 0 { observation.victimReads += 1 }
@@ -168,7 +197,7 @@ extension Machine {
   func claimTable(_ shadow: UnsafeMutablePointer<UInt32>) {
     let now = shadow.pointee
     if now & (Shadow.shared | Shadow.readByMany) != 0 || now == Shadow.processor { return }
-    if now & Shadow.written != 0 {
+    if now & (Shadow.written | Shadow.stack) != 0 {
       shadow.pointee = now | Shadow.shared
       observation.newlyShared += 1
     } else {

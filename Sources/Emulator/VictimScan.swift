@@ -16,8 +16,12 @@ extension Machine {
   /// A register that is pushed is saved; one that is otherwise read before it was written tells the
   /// handler what it interrupted. A called function is looked at too. After a call, and where a target
   /// is not known, less is found out: compiled code reads no register that it did not write.
-  public func victimUse(_ cpu: Int, entry: UInt64) -> VictimUse {
-    var scan = VictimScan(machine: self, cpu: cpu)
+  /// - Parameter endsFunction: whether a function ends before an address. A call that is a function's
+  ///   last instruction does not return, and what stands behind it is not the handler's.
+  public func victimUse(
+    _ cpu: Int, entry: UInt64, endsFunction: @escaping (UInt64) -> Bool = { _ in false }
+  ) -> VictimUse {
+    var scan = VictimScan(machine: self, cpu: cpu, endsFunction: endsFunction)
     scan.run(entry)
     return scan.use
   }
@@ -26,10 +30,13 @@ extension Machine {
 private struct VictimScan {
   let machine: Machine
   let cpu: Int
+  let endsFunction: (UInt64) -> Bool
   var use = VictimUse()
   /// Where the walk was, with the union of what was untouched there.
-  private var seen: [UInt64: UInt64] = [:]
-  private var work: [(at: UInt64, untouched: UInt64, slots: Int)] = []
+  private var seen: [UInt64: (untouched: UInt64, copies: UInt16)] = [:]
+  private var work: [(at: UInt64, untouched: UInt64, copies: UInt16, slots: Int)] = []
+  /// Registers that hold a copy of the stack pointer, or of one at some distance from it.
+  private var copies: UInt16 = 0
   private var decoder = ZydisDecoder()
   private var instruction = ZydisDecodedInstruction()
   private var operands = [ZydisDecodedOperand](repeating: ZydisDecodedOperand(), count: 10)
@@ -38,6 +45,8 @@ private struct VictimScan {
   // the arithmetic flags above them, in the order of EFLAGS.
   private static func part(_ n: Int, _ bits: UInt64) -> UInt64 { bits << UInt64(3 * n) }
   private static let flagShift: UInt64 = 48
+  /// The low 16 bits of every register.
+  private static let lowWords: UInt64 = 0o3333_3333_3333_3333
   /// Every register but the stack pointer, which belongs to the handler; CF, PF, AF, ZF, SF, OF (Intel
   /// SDM Vol. 1 §3.4.3.1).
   private let everything: UInt64
@@ -48,9 +57,10 @@ private struct VictimScan {
   private let is64Bit: Bool
   private static let instructionLimit = 4000
 
-  init(machine: Machine, cpu: Int) {
+  init(machine: Machine, cpu: Int, endsFunction: @escaping (UInt64) -> Bool) {
     self.machine = machine
     self.cpu = cpu
+    self.endsFunction = endsFunction
     is64Bit = machine.cpus[cpu].is64Bit
     let flags = UInt64(VictimScan.arithmetic) << VictimScan.flagShift
     everything =
@@ -70,16 +80,18 @@ private struct VictimScan {
     var count = 0
     while let next = work.popLast(), count < VictimScan.instructionLimit {
       count += 1
+      copies = next.copies
       step(next.at, next.untouched, next.slots)
     }
   }
 
   private mutating func visit(_ at: UInt64, _ untouched: UInt64, _ slots: Int) {
-    if untouched == 0 { return }
-    let known = seen[at] ?? 0
-    if known & untouched == untouched { return }
-    seen[at] = known | untouched
-    work.append((at, known | untouched, slots))
+    if untouched == 0 && copies == 0 { return }
+    let known = seen[at] ?? (0, 0)
+    let now = (untouched: known.untouched | untouched, copies: known.copies | copies)
+    if now == known { return }
+    seen[at] = now
+    work.append((at, now.untouched, now.copies, slots))
   }
 
   /// - Parameter slots: slots pushed since the entry while it is still certain, else -1.
@@ -98,6 +110,8 @@ private struct VictimScan {
     var slots = slots
     let m = instruction.mnemonic
     switch m {
+    // Where compilers trap: nothing goes on behind it (Intel SDM Vol. 2B, UD).
+    case ZYDIS_MNEMONIC_UD0, ZYDIS_MNEMONIC_UD1, ZYDIS_MNEMONIC_UD2: return
     case ZYDIS_MNEMONIC_PUSH:
       if let n = register(operands[0]) {
         if slots >= 0 && slots < 64 && untouched & VictimScan.part(n, 7) != 0 {
@@ -112,17 +126,47 @@ private struct VictimScan {
         use.savedSlots |= 1 << UInt64(slots + n)
       }
       if slots >= 0 { slots += 8 }
-    case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
+    case ZYDIS_MNEMONIC_PUSHF, ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
+      let flags = untouched >> VictimScan.flagShift != 0
+      if flags && slots >= 0 && slots < 64 { use.savedSlots |= 1 << UInt64(slots) }
       if slots >= 0 { slots += 1 }
-    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister:
+      // Popped at once, they are in a register, which is then the victim's as if nothing was written to it.
+      if flags, let n = register(poppedAt: next) {
+        visit(
+          next + popLength(next), untouched | VictimScan.part(n, 7), slots > 0 ? slots - 1 : -1)
+        return
+      }
+    case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister,
+      ZYDIS_MNEMONIC_LEA where isNothing,
+      ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
       break
+    case ZYDIS_MNEMONIC_MOV where isSaveOnStack:
+      // As compilers save registers that a function must keep where they do not push them.
+      if slots >= 0 {
+        let slot = slots - 1 - Int(operands[0].mem.disp.value) / (is64Bit ? 8 : 4)
+        let n = register(operands[1]) ?? 0
+        if slot >= 0 && slot < 64 && untouched & VictimScan.part(n, 7) != 0 {
+          use.savedSlots |= 1 << UInt64(slot)
+        }
+      }
+    case ZYDIS_MNEMONIC_LAHF:
+      if untouched >> VictimScan.flagShift != 0 { use.usesRegisters = true }
+    case ZYDIS_MNEMONIC_CMP, ZYDIS_MNEMONIC_TEST:
+      // How deep the stack is tells where it was interrupted. That a pointer is null does not.
+      if !isSameRegister && (isStackPointer(operands[0]) || isStackPointer(operands[1])) {
+        use.usesRegisters = true
+      }
+      judgeReads(untouched)
     default:
       judgeReads(untouched)
       if writesStackPointer { slots = -1 }
     }
     untouched &= ~written()
+    followCopies()
     // What PUSHA saved is back.
     if m == ZYDIS_MNEMONIC_POPAD { untouched = everything }
+    // What compilers put where nothing comes to, behind a call that does not return.
+    if m == ZYDIS_MNEMONIC_UD2 { return }
     switch instruction.meta.category {
     case ZYDIS_CATEGORY_RET: return
     case ZYDIS_CATEGORY_UNCOND_BR:
@@ -132,9 +176,35 @@ private struct VictimScan {
       visit(next, untouched, slots)
     case ZYDIS_CATEGORY_CALL:
       if let target = target(next) { visit(target, untouched, -1) }
-      visit(next, untouched & ~volatiles, slots)
+      if !endsFunction(next) { visit(next, untouched & ~volatiles, slots) }
     default:
       visit(next, untouched, slots)
+    }
+  }
+
+  private func isStackPointer(_ operand: ZydisDecodedOperand) -> Bool {
+    guard let n = register(operand) else { return false }
+    return n == CPU.Register.sp || copies >> UInt16(n) & 1 != 0
+  }
+
+  /// Which registers hold copies of the stack pointer after the instruction.
+  private mutating func followCopies() {
+    var copied = false
+    switch instruction.mnemonic {
+    case ZYDIS_MNEMONIC_MOV: copied = isStackPointer(operands[1])
+    case ZYDIS_MNEMONIC_LEA:
+      if let base = number(operands[1].mem.base) {
+        copied = base == CPU.Register.sp || copies >> UInt16(base) & 1 != 0
+      }
+    case ZYDIS_MNEMONIC_ADD, ZYDIS_MNEMONIC_SUB: return
+    default: break
+    }
+    for n in 0..<Int(instruction.operand_count) where operands[n].actions & 0x2 != 0 {
+      guard let r = register(operands[n]), r != CPU.Register.sp else { continue }
+      copies = copied ? copies | 1 << UInt16(r) : copies & ~(1 << UInt16(r))
+    }
+    if instruction.meta.category == ZYDIS_CATEGORY_CALL {
+      copies &= is64Bit ? 0xF038 : 0xE8
     }
   }
 
@@ -148,6 +218,24 @@ private struct VictimScan {
   private var isSameRegister: Bool {
     guard let a = register(operands[0]) else { return false }
     return a == register(operands[1])
+  }
+
+  /// LEA of a register's own value, with which assemblers fill up space.
+  private var isNothing: Bool {
+    let memory = operands[1].mem
+    return operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY && register(operands[0]) != nil
+      && operands[0].reg.value == memory.base && memory.disp.value == 0
+      && number(memory.index) == nil
+  }
+
+  /// MOV of a whole register to a place in the handler's own part of the stack.
+  private var isSaveOnStack: Bool {
+    guard operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY, register(operands[1]) != nil,
+      operands[1].size == (is64Bit ? 64 : 32)
+    else { return false }
+    let memory = operands[0].mem
+    return number(memory.base) == CPU.Register.sp && number(memory.index) == nil
+      && memory.disp.value >= 0
   }
 
   /// Number of the general register that an operand is, whatever its width.
@@ -164,10 +252,30 @@ private struct VictimScan {
     return Int(ZydisRegisterGetId(whole)) & 15
   }
 
+  /// The register that a POP at this address pops into; nil where there is none.
+  private func register(poppedAt at: UInt64) -> Int? {
+    guard let byte = machine.peek(cpu, linear: at, size: 1) else { return nil }
+    if byte & 0xF8 == 0x58 && byte != 0x5C { return Int(byte & 7) }
+    guard is64Bit, byte == 0x41, let next = machine.peek(cpu, linear: at + 1, size: 1),
+      next & 0xF8 == 0x58
+    else { return nil }
+    return Int(next & 7) + 8
+  }
+
+  private func popLength(_ at: UInt64) -> UInt64 {
+    machine.peek(cpu, linear: at, size: 1) == 0x41 ? 2 : 1
+  }
+
   private var writesStackPointer: Bool {
     (0..<Int(instruction.operand_count)).contains {
       operands[$0].actions & 0xA != 0 && register(operands[$0]) == CPU.Register.sp
     }
+  }
+
+  private var loadsSegment: Bool {
+    instruction.mnemonic == ZYDIS_MNEMONIC_MOV
+      && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER
+      && ZydisRegisterGetClass(operands[0].reg.value) == ZYDIS_REGCLASS_SEGMENT
   }
 
   /// The bits of an operand's register.
@@ -188,7 +296,9 @@ private struct VictimScan {
         if let base = number(operand.mem.base) { reads |= VictimScan.part(base, 7) }
         if let index = number(operand.mem.index) { reads |= VictimScan.part(index, 7) }
       } else if operand.actions & 0x5 != 0 {  // ZYDIS_OPERAND_ACTION_MASK_READ
-        reads |= parts(operand)
+        // A segment register takes 16 bits, however wide its source is. SDM Vol. 2B, MOV.
+        let part = parts(operand)
+        reads |= loadsSegment ? part & VictimScan.lowWords : part
       }
     }
     if let flags = instruction.cpu_flags {

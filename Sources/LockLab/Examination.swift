@@ -27,10 +27,14 @@ final class Examination {
   /// Searches go on to their last state though a rule is broken: the gate must see what a
   /// counterexample that it lets pass stands before.
   private let goesOn: Bool
+  /// Where the run is written down; nil: nowhere.
+  private var checkpoint: CheckpointFile?
+  /// The run that this one goes on with, and the search that was under way.
+  private var resumed: CheckpointFile.Opened?
 
   init(
     _ plan: Plan, store: Store, flags: ExplorationFlags, progress: ProgressReport,
-    goesOn: Bool = false
+    goesOn: Bool = false, checkpoints: CheckpointFlags? = nil, database: String = ""
   ) throws {
     self.plan = plan
     self.store = store
@@ -38,8 +42,50 @@ final class Examination {
     self.progress = progress
     self.goesOn = goesOn
     budget = Budget(limit: flags.timeLimit?.seconds)
+    if let checkpoints {
+      let file = CheckpointFile(
+        path: checkpoints.checkpoint ?? CheckpointFile.standardPath(database: database),
+        identity: try Self.identity(plan, flags, goesOn: goesOn),
+        interval: checkpoints.checkpointEvery?.seconds ?? CheckpointFlags.standardInterval)
+      checkpoint = file
+      if checkpoints.resume {
+        let opened = try file.open()
+        guard try store.hasRun(opened.run) else {
+          throw Failure("\(file.path): is of a run that \(database) does not have")
+        }
+        resumed = opened
+        run = opened.run
+        return
+      }
+    }
     run = try store.beginRun(
       version: LockLab.version, command: CommandLine.arguments.dropFirst().joined(separator: " "))
+    do {
+      try checkpoint?.write(run: run)
+    } catch {
+      // Who has named a place wants it there.
+      if checkpoints?.checkpoint != nil { throw error }
+      checkpoint = nil
+    }
+  }
+
+  /// What must be the same for a run to be gone on with.
+  private static func identity(
+    _ plan: Plan, _ flags: ExplorationFlags, goesOn: Bool
+  ) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    var lines = [
+      "version \(LockLab.version)", "goes on \(goesOn)",
+      "reductions "
+        + flags.options.reductions.map(\.rawValue).sorted().joined(separator: ","),
+    ]
+    for item in plan.items {
+      let definition = try encoder.encode(item.scenario.with(bound: flags.options.maxInterrupts))
+      lines.append(
+        "\(item.scenario.name) \(Digest.sha256([UInt8](definition))) \(item.image.record.digest)")
+    }
+    return lines.joined(separator: "\n")
   }
 
   /// Explores everything; each scenario's row is written as soon as its outcome is stored.
@@ -101,6 +147,7 @@ final class Examination {
 
   func finish(_ status: ExitStatus) throws {
     try store.finishRun(run, outcome: status.rawValue)
+    checkpoint?.remove()
   }
 
   /// Says on standard error which scenarios could not be explored.
@@ -120,6 +167,12 @@ final class Examination {
       return unexplored(item, .inconclusive, "Not explored: the run's time was used up before.")
     }
     var scenario = effective(item.scenario)
+    if resumed != nil,
+      let stored = try store.lastResult(
+        of: scenario, runs: [run], image: item.image.record.digest)
+    {
+      return StoredExamination.outcome(stored, item.job)
+    }
     let options = options(for: scenario, share: share)
     var findings: [String: Finding] = [:]
     var failure: (any Error)?
@@ -147,6 +200,7 @@ final class Examination {
       scenario = explorer.explored
       bootNotes = explorer.bootNotes
       explorer.found = keep
+      try prepareCheckpoints(of: explorer, as: "\(index) \(scenario.name)")
       result = explorer.run(
         progress: {
           progress.update(
@@ -165,6 +219,25 @@ final class Examination {
     result.notes = bootNotes + result.notes + item.job.notes
     let kept = result.counterexamples.compactMap { findings[$0.identity.fingerprint] }
     return Outcome(result: result, image: item.image.record, findings: kept, job: item.job)
+  }
+
+  /// Takes the search up where it was left, if it is the one that the run was killed in; and has it
+  /// written down from time to time.
+  private func prepareCheckpoints(of explorer: Explorer, as name: String) throws {
+    guard let checkpoint else { return }
+    if let resumed, resumed.scenario == name { try explorer.resume(from: resumed.input) }
+    var last = ContinuousClock.now
+    explorer.isCheckpointDue = {
+      ContinuousClock.now - last >= .seconds(checkpoint.interval)
+    }
+    explorer.checkpoint = { [run] explorer in
+      do {
+        try checkpoint.write(run: run, scenario: name) { try explorer.write(to: $0) }
+      } catch {
+        complain("no checkpoint was written: \(error)")
+      }
+      last = .now
+    }
   }
 
   private func effective(_ scenario: Scenario) -> Scenario {

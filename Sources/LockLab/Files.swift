@@ -113,4 +113,4 @@ private func write(
   guard fclose(handle) == 0, isWritten else { throw Failure("\(path): \(reason(why))") }
 }
 
-private func reason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
+func reason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }

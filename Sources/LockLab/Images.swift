@@ -55,23 +55,38 @@ struct LoadedImage {
 }
 
 extension LoadedImage {
+  /// Invariants that the code itself states: `LOCKLAB_INVARIANT` in `locklab.h`.
+  func markedInvariants() throws -> [String] {
+    let bytes = symbols.section(named: ".locklab.invariants") ?? []
+    return try bytes.split(separator: 0).map { text in
+      let written = String(decoding: text, as: UTF8.self)
+      do {
+        let expression = try Model.Expression(written)
+        if let problem = expression.problem(on: prepared, cpus: 1) { throw Failure(problem) }
+        return written
+      } catch {
+        throw Failure(
+          "image '\(prepared.name)': LOCKLAB_INVARIANT `\(printable(written))`: \(error)")
+      }
+    }
+  }
+
   /// Whether the bytes are nowhere but here.
   var isLinkedHere: Bool { record.origin.hasPrefix("linked:") }
 }
 
 extension JobScenario {
-  /// What one scenario stubs is missing in all that share its image.
-  func checkStubs(of request: LinkRequest?) throws {
-    guard let request else { return }
-    let own = Set((scenario.stubs ?? []).map(\.symbol))
-    if let other = request.stubs.keys.sorted().first(where: { !own.contains($0) }) {
-      throw error(
-        "another scenario of this image stubs '\(other)'; stub it here, too, or under `defaults`")
+  /// Every symbol that the job names must be in the image, and every expression have a value.
+  func check(against image: LoadedImage) throws {
+    try check(against: image.symbols)
+    for (expression, place) in expressions.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
+      if let problem = expression.problem(on: image.prepared, cpus: scenario.cpus) {
+        throw JobError(file: file, place: place, message: "`\(expression.text)`: \(problem)")
+      }
     }
   }
 
-  /// Every symbol that the job names must be in the image.
-  func check(against symbols: ImageSymbols) throws {
+  private func check(against symbols: ImageSymbols) throws {
     for use in self.symbols.sorted(by: { $0.key < $1.key }).flatMap(\.value)
     where symbols.symbol(named: use.symbol) == nil {
       let hint = Suggestion.hint(for: use.symbol, among: symbols.symbolNames)

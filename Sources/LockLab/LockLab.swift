@@ -17,10 +17,13 @@ struct LockLab: ParsableCommand {
         locklab check                              the reference kernel core
         locklab check locklab.yml                  the scenarios of a job file
         locklab check --image kernel.elf --from scheduler_start
+        locklab init kernel.elf                    a first job file
         locklab query --rule 'deadlock*'           what was found so far
         locklab show 3                             one counterexample, in lanes
         locklab replay 3 --image build/kernel.elf  is it still there?
         locklab rules deadlock-on-interrupt        what a rule means
+        locklab markers > locklab.h                what a kernel's code can tell LockLab
+        locklab schema > locklab.schema.json       completion of job files in editors
 
       EXIT STATUS
         0   every scenario met its expectation
@@ -39,7 +42,7 @@ struct LockLab: ParsableCommand {
     subcommands: [
       Check.self, List.self, Query.self, Show.self, Replay.self, Triage.self, History.self,
       Diff.self, Gate.self, Merge.self, Export.self, Import.self, Backup.self, Prune.self,
-      Rules.self,
+      Rules.self, Init.self, Markers.self, Schema.self, Catalogue.self,
     ])
 }
 

@@ -135,8 +135,10 @@ struct JobOptions: ParsableArguments {
 /// How scenarios are explored.
 struct ExplorationFlags: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Threads that explore; this version uses one.", valueName: "n"))
-  var workers = 1
+    help: ArgumentHelp(
+      "Threads that explore (default: as many as the machine has cores). The results are the same.",
+      valueName: "n"))
+  var workers: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -169,19 +171,39 @@ struct ExplorationFlags: ParsableArguments {
 
   func validate() throws {
     if withoutBootCache { BootCache.shared.turnOff() }
-    guard (1...1024).contains(workers) else {
+    guard (1...1024).contains(workers ?? 1) else {
       throw ValidationError("--workers is a number from 1 to 1024.")
     }
   }
 
   var options: ExplorationOptions {
     var options = ExplorationOptions()
-    options.workers = workers
+    options.workers = workers ?? ProcessInfo.processInfo.activeProcessorCount
     if let reduce { options.reductions = reduce.set }
     if let memoryLimit { options.memoryLimit = memoryLimit.bytes }
     if let maxInterrupts { options.maxInterrupts = .some(maxInterrupts.limit) }
     return options
   }
+}
+
+/// How a run is written down while it is under way.
+struct CheckpointFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where a run under way is written down (default: beside the database, FILE.checkpoint).",
+      valueName: "file"),
+    completion: .file())
+  var checkpoint: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How often a search is written down: 30s, 5m (default: 30s).", valueName: "time"))
+  var checkpointEvery: TimeSpan?
+
+  @Flag(help: "Go on with the run that was killed while it wrote the checkpoint.")
+  var resume = false
+
+  static let standardInterval = 30.0
 }
 
 enum Format: String, ExpressibleByArgument, CaseIterable {

@@ -18,25 +18,17 @@ struct Plan {
         let name = scenario.scenario.image
         let disks = scenario.scenario.disks ?? []
         let key = ([name] + disks).joined(separator: "\0")
-        let image = try loaded[key] ?? Self.load(name, of: job, disks: disks)
+        let image = try loaded[key] ?? job.load(image: name, disks: disks)
         loaded[key] = image
-        try scenario.check(against: image.symbols)
-        try scenario.checkStubs(of: job.links[name])
-        items.append(Item(job: scenario, image: image))
+        try scenario.check(against: image)
+        var item = Item(job: scenario, image: image)
+        for invariant in try image.markedInvariants()
+        where !item.job.scenario.invariants.contains(invariant) {
+          item.job.scenario.invariants.append(invariant)
+        }
+        items.append(item)
       }
     }
-  }
-
-  private static func load(
-    _ name: String, of job: Job, disks: [String]
-  ) throws -> LoadedImage {
-    let source = job.images[name]!
-    guard let request = job.links[name] else {
-      return try LoadedImage(source, name: name, disks: disks)
-    }
-    return try LoadedImage(
-      .bytes(try Linker(request: request).link(), origin: source.origin), name: name,
-      disks: disks)
   }
 
   /// The jobs that are named, with only the scenarios that are chosen.

@@ -16,7 +16,23 @@ final class ProgressReport {
   private var lastLine: ContinuousClock.Instant = .now
   private var isShown = false
 
+  /// Takes every report, to be held against what came true: LOCKLAB_ESTIMATES names a file.
+  private let log: ((SearchProgress, String) -> Void)?
+
+  /// Lines `scenario, pass, seconds, expanded, found, steps, low, high`, the last two of seconds left.
+  private static func estimateLog() -> ((SearchProgress, String) -> Void)? {
+    guard let path = ProcessInfo.processInfo.environment["LOCKLAB_ESTIMATES"] else { return nil }
+    return { progress, scenario in
+      let left = progress.secondsLeft
+      try? appendFile(
+        path,
+        "\(scenario),\(progress.pass),\(progress.seconds),\(progress.expanded),\(progress.states),"
+          + "\(progress.transitions),\(left?.lowerBound ?? -1),\(left?.upperBound ?? -1)\n")
+    }
+  }
+
   init(_ mode: Mode) {
+    log = Self.estimateLog()
     let isTerminal =
       isatty(2) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
     form =
@@ -31,6 +47,7 @@ final class ProgressReport {
   /// `ordinal` counts scenarios from 1.
   func update(_ progress: SearchProgress, scenario: String, ordinal: Int, of count: Int) {
     let head = "[\(ordinal)/\(count)] \(printable(scenario))"
+    log?(progress, scenario)
     switch form {
     case .live:
       let line = "\(head)  \(Self.describe(progress))".cut(to: width - 1)
@@ -50,7 +67,7 @@ final class ProgressReport {
     isShown = false
   }
 
-  /// `1,234 states  210,000/s  27 B/state  frontier 56  2 injected  3.0 s to 9.0 s left`.
+  /// `1,234 states  210,000/s  27 B/state  frontier 56  2 injected  20 to 60 % done  3.0 s to 9.0 s left`.
   static func describe(_ progress: SearchProgress) -> String {
     var parts = ["\(grouped(progress.states)) states"]
     let rate = progress.seconds > 0 ? Double(progress.states) / progress.seconds : 0
@@ -62,10 +79,10 @@ final class ProgressReport {
     parts.append("\(progress.injected) injected")
     if progress.pass > 1 { parts.append("pass \(progress.pass)") }
     if progress.counterexamples > 0 { parts.append("\(progress.counterexamples) found") }
-    if let estimate = progress.estimatedStates, rate > 0 {
-      let least = Double(max(estimate.lowerBound - progress.states, 0)) / rate
-      let most = Double(max(estimate.upperBound - progress.states, 0)) / rate
-      let (low, high) = (span(least), span(most))
+    if let share = progress.share, let left = progress.secondsLeft {
+      let (less, more) = (Int(share.lowerBound * 100), Int(share.upperBound * 100))
+      parts.append(less == more ? "\(more) % done" : "\(less) to \(more) % done")
+      let (low, high) = (span(left.lowerBound), span(left.upperBound))
       parts.append(low == high ? "\(high) left" : "\(low) to \(high) left")
     } else {
       parts.append("\(span(progress.seconds)) so far")

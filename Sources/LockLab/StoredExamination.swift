@@ -60,7 +60,7 @@ struct StoredExamination {
     }
   }
 
-  private static func outcome(_ last: StoredResult, _ job: JobScenario) -> Examination.Outcome {
+  static func outcome(_ last: StoredResult, _ job: JobScenario) -> Examination.Outcome {
     var result = last.result
     result.sources = result.scenario.sourcesInWords
     result.bounds = result.scenario.boundsInWords(maxInterrupts: result.scenario.maxInterrupts)

@@ -1,6 +1,8 @@
-/// The numbers of choices: 0 and 17…23 let a CPU go on, 1…16 raise a source.
+/// The numbers of choices: 0 and 17…23 let a CPU go on, 1…16 raise a source, 24 picks a marker's value.
 enum Choice {
   static let sourceLimit = 16
+  /// The marker that a CPU stands before yields the next value instead.
+  static let nextValue = 24
   /// A bit for every choice that lets a CPU go on.
   static let goesOn: UInt32 = 1 | 0x7F << 17
 
@@ -14,7 +16,7 @@ enum Choice {
 
   /// The CPU that a choice lets go on, if it does.
   @inline(__always) static func cpu(_ choice: Int) -> Int? {
-    choice == 0 ? 0 : choice > sourceLimit ? choice - sourceLimit : nil
+    choice == 0 ? 0 : choice > sourceLimit && choice < nextValue ? choice - sourceLimit : nil
   }
 
   @inline(__always) static func isInjection(_ choice: Int) -> Bool {

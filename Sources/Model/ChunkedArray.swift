@@ -32,4 +32,25 @@ struct ChunkedArray<Element: BitwiseCopyable>: RandomAccessCollection {
   func deallocate() {
     for chunk in chunks { chunk.deallocate() }
   }
+
+  /// Calls `body` with the elements, chunk by chunk.
+  func forEachChunk(_ body: (UnsafeBufferPointer<Element>) throws -> Void) rethrows {
+    for (i, chunk) in chunks.enumerated() {
+      let used = Swift.min(ChunkedArray.chunkCount, count - i << ChunkedArray.shift)
+      try body(UnsafeBufferPointer(start: chunk, count: used))
+    }
+  }
+
+  /// Fills an empty array, chunk by chunk.
+  mutating func append(
+    _ total: Int, _ fill: (UnsafeMutableBufferPointer<Element>) throws -> Void
+  ) rethrows {
+    while count < total {
+      let chunk = UnsafeMutablePointer<Element>.allocate(capacity: ChunkedArray.chunkCount)
+      chunks.append(chunk)
+      let used = Swift.min(ChunkedArray.chunkCount, total - count)
+      try fill(UnsafeMutableBufferPointer(start: chunk, count: used))
+      count += used
+    }
+  }
 }

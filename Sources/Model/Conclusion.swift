@@ -4,22 +4,23 @@ extension Explorer {
   /// From the finished (or cut) search to the result: rules broken, shortest counterexamples, verdict.
   func conclude() -> ScenarioResult {
     var result = ScenarioResult(scenario: scenario, arch: image.arch, verdict: .clean)
-    result.states = table.count - 1
+    let graph = graph
+    result.states = stateCount
     result.transitions = graph.edgeCount
-    result.instructions = world.machine.instructions - world.instructionsAtStart
+    result.instructions = instructions
     var candidates: [Candidate] = []
-    for (violation, places) in occurrences {
+    for (violation, place) in occurrences {
       if !world.isConfirmed(violation) { continue }
-      candidates.append(Candidate(violation: violation, places: places))
+      candidates.append(Candidate(violation: violation, place: place))
     }
     var judgement = Progress.Judgement()
-    if world.machine.observation.clockReads > 0 {
+    if hasReadClock {
       // Nothing is known of progress where code may wait for time to pass.
       let clock =
         "Explored code reads a clock (time-stamp counter, timer or calendar), which stands still here; progress was not judged."
       if cut != nil { notes.append(clock) } else { cut = clock }
-    } else if cut == nil && obstacles.isEmpty && contextIndex.count <= 8 {
-      judgement = Progress.judge(graph, contexts: contextIndex.count, cpus: world.cpuCount)
+    } else if cut == nil && obstacles.isEmpty && contextCount <= 8 {
+      judgement = Progress.judge(graph, contexts: contextCount, cpus: world.cpuCount)
     } else if cut == nil && obstacles.isEmpty {
       notes.append("More than 8 user contexts: progress was not judged.")
       cut = "Progress was not judged."
@@ -28,9 +29,9 @@ extension Explorer {
       judgement = Progress.deadEnds(graph, cpus: world.cpuCount)
     }
     if !candidates.isEmpty || !judgement.findings.isEmpty {
-      result.counterexamples = counterexamples(candidates, judgement)
+      result.counterexamples = counterexamples(graph, candidates, judgement)
     }
-    result.outcomes = observedOutcomes()
+    result.outcomes = observedOutcomes(graph)
     describeEnvironment(&result)
     if let cut { notes.append(cut) }
     for (what, times) in obstacles.sorted(by: { $0.key < $1.key }) {
@@ -42,10 +43,11 @@ extension Explorer {
           + "states); whether it would ever be woken needs more interrupts.")
     }
     noteStacks()
+    noteMarkers()
     for failure in internalErrors { notes.append(failure) }
     result.notes = notes
     result.openEnds = openEnds(candidates, judgement)
-    result.peakMemoryBytes = max(peakBytes, table.bytes + graph.bytes)
+    result.peakMemoryBytes = max(peakBytes, storedBytes)
     if !result.counterexamples.isEmpty {
       result.verdict = .violated
     } else if !internalErrors.isEmpty {
@@ -85,19 +87,13 @@ extension Explorer {
 
   struct Candidate {
     var violation: Violation
-    var places: [Occurrence]
+    var place: Occurrence
   }
 
   private func counterexamples(
-    _ candidates: [Candidate], _ judgement: Progress.Judgement
+    _ graph: StateGraph, _ candidates: [Candidate], _ judgement: Progress.Judgement
   ) -> [Counterexample] {
-    let paths = ShortestPaths(graph: graph, from: root)
-    func cost(_ o: Occurrence) -> UInt64 {
-      let c = paths.cost[o.state]
-      if o.state == Explorer.sink { return 0 }
-      return c == ShortestPaths.unreachable
-        ? c : c + (Choice.isInjection(o.choice) ? 1 << 32 | 1 : 1)
-    }
+    let paths = ShortestPaths(graph: graph, from: root) { table.key($0) }
     var kept: [String: (cost: UInt64, counterexample: Counterexample)] = [:]
     func keep(_ c: Counterexample, _ cost: UInt64) {
       let key = c.identity.text
@@ -109,16 +105,15 @@ extension Explorer {
     // Rules found broken by events.
     var perRule: [String: Int] = [:]
     var seen: Set<Counterexample.Identity> = []
-    let ordered =
-      candidates.map { c -> (UInt64, Candidate, Occurrence) in
-        let best = c.places.min { (cost($0), $0.state) < (cost($1), $1.state) }!
-        return (cost(best), c, best)
+    let ordered = candidates.sorted { a, b in
+      (a.place.cost, a.violation.rule, a.violation.sites.description, a.place.choice, a.place.key)
+        < (b.place.cost, b.violation.rule, b.violation.sites.description, b.place.choice, b.place.key)
+    }
+    for candidate in ordered {
+      let place = candidate.place
+      if place.state != Explorer.sink && paths.cost[place.state] == ShortestPaths.unreachable {
+        continue
       }
-      .sorted { a, b in
-        (a.0, a.1.violation.rule, a.1.violation.sites.description)
-          < (b.0, b.1.violation.rule, b.1.violation.sites.description)
-      }
-    for (price, candidate, place) in ordered where price != ShortestPaths.unreachable {
       if let isWanted, !isWanted(candidate.violation) { continue }
       let identity = world.identity(of: candidate.violation)
       if seen.contains(identity) { continue }
@@ -131,14 +126,16 @@ extension Explorer {
       if let c = evidence(choices, violation: candidate.violation) {
         seen.insert(identity)
         perRule[candidate.violation.rule, default: 0] += 1
-        keep(c, price)
+        keep(c, place.cost)
       }
     }
     // Rules that the graph decides. The cheapest few of each kind of failure are looked at.
     var examined: [Progress.Failure: Int] = [:]
     let failing = judgement.findings
       .filter { paths.cost[$0.state] != ShortestPaths.unreachable }
-      .sorted { (paths.cost[$0.state], $0.state) < (paths.cost[$1.state], $1.state) }
+      .sorted {
+        (paths.cost[$0.state], table.key($0.state)) < (paths.cost[$1.state], table.key($1.state))
+      }
     var signatures: Set<String> = []
     for finding in failing {
       if examined[finding.failure, default: 0] >= 3 * options.counterexamplesPerRule {
@@ -210,6 +207,13 @@ extension Explorer {
         "\(scenario.cpus) CPUs, sequentially consistent: a store is seen by all of them at once, and an "
           + "interprocessor interrupt arrives at once.")
     }
+    if world.machine.observation.sharedTableWrites > 0 {
+      result.bounds.append("page-table changes are seen by all CPUs at once")
+      notes.append(
+        "A CPU changes page-table entries that are in use while another CPU runs with paging: stale "
+          + "translations are not modelled, and what the others access meanwhile is explored only at "
+          + "visible instructions.")
+    }
     if let n = scenario.maxInterrupts {
       result.bounds.append("at most \(n) interrupts in all")
     }
@@ -234,6 +238,16 @@ extension Explorer {
 
   private func slack(of stack: Int) -> UInt64 {
     world.slack.reduce(0) { $0 + ($1.key >> 8 == stack ? $1.value : 0) }
+  }
+
+  private func noteMarkers() {
+    if hasCutOffs {
+      notes.append(
+        "Left out, as `LOCKLAB_ASSUME` says: executions that come to a false assumption.")
+    }
+    if world.marksInterest {
+      notes.append("No interrupt was raised outside the windows of interest that the code marks.")
+    }
   }
 
   private func noteStacks() {

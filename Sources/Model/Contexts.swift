@@ -132,10 +132,15 @@ extension World {
   /// Finds out, once for each handler, whether it looks at registers of what it interrupts.
   private func noteVictimUse(_ vector: Int) {
     let entry = cpu.linearIP
-    if let known = victimUses[vector], known.entry == entry { return }
+    if victimUses[vector]?.entries.contains(entry) == true { return }
     // Read once, whatever becomes of the step: not something that this step depends on.
-    let use = memory.withoutRecording { machine.victimUse(cpuIndex, entry: entry) }
-    victimUses[vector] = (entry, use)
+    let use = memory.withoutRecording {
+      machine.victimUse(cpuIndex, entry: entry, endsFunction: image.symbols.endsFunction)
+    }
+    let (known, isMore) = registry.enter(entry, use, of: vector)
+    victimUses[vector] = known
+    // Another handler for the same vector: what the first one was judged by was not all.
+    if isMore { machine.observation.newlyShared += 1 }
     if use.usesRegisters { victimSeen = true }
   }
 
@@ -155,9 +160,17 @@ extension World {
       machine.observation.victimTop = ghost.field(t, row, 0) + 4 * slot
       machine.observation.victimSlots =
         0b10100 | (fromUser || slot == 8 ? 0b10 : 0)
-        | (victimUses[Int(packed & 0xFFFF)]?.use.savedSlots ?? 0) << 5
+        | savedSlots(of: Int(packed & 0xFFFF)) << 5
       return
     }
+  }
+
+  /// Where a vector's handler saves registers. It may have been entered in another thread's world.
+  private func savedSlots(of vector: Int) -> UInt64 {
+    if let known = victimUses[vector] { return known.savedSlots }
+    let known = registry.victimUse(of: vector)
+    victimUses[vector] = known
+    return known.savedSlots
   }
 
   private func returned(_ event: Event) {
@@ -183,7 +196,10 @@ extension World {
       let s = strand
       forgetActivations { $0.strand == s && $0.hasNoFrame }
     }
-    if event.newCPL == 3 { strand = userStrand() }
+    if event.newCPL == 3 {
+      if ghost[Ghost.Layout.ended + cpuIndex] != 0 { ghost[Ghost.Layout.ended + cpuIndex] = 0 }
+      strand = userStrand()
+    }
   }
 
   /// Row of the entry whose frame is at an address. A system call that pushed none can be taken to have
@@ -192,6 +208,25 @@ extension World {
     let t = Ghost.Layout.activations
     let rows = (0..<ghost.count(t)).filter { ghost.field(t, $0, 0) == address }
     return rows.first { !Activation(ghost: ghost, row: $0).hasNoFrame } ?? rows.first
+  }
+
+  /// The present strand, and those that entries in flight on it, on stacks of their own, have interrupted.
+  func interruptedStrands() -> [UInt64] {
+    let s = Ghost.Layout.suspended
+    var strands = [strand]
+    var next = 0
+    while next < strands.count {
+      for row in 0..<ghost.count(Ghost.Layout.activations) {
+        let entry = Activation(ghost: ghost, row: row)
+        guard entry.strand == strands[next], entry.fromCPL != 3,
+          let row = ghost.row(s, key: entry.interruptedSP)
+        else { continue }
+        let interrupted = ghost.field(s, row, 1)
+        if !strands.contains(interrupted) { strands.append(interrupted) }
+      }
+      next += 1
+    }
+    return strands
   }
 
   /// Row of the outermost entry from user code on the present strand.
@@ -228,18 +263,83 @@ extension World {
       machine.observation.lowestSP = min(machine.observation.lowestSP, event.newSP)
       return
     }
+    if let moved = movedEntry(to: event.newSP) { return frameMoved(moved, event) }
     endStretchOfLeftStack(at: event.oldSP)
     var h = Happening(.stackLoaded, rip: event.rip)
     h.event = event
     happen(h)
-    suspend(at: event.oldSP)
+    let left = (strand: strand, depth: depth)
+    if ghost[Ghost.Layout.ended + cpuIndex] == strand {
+      // Nobody comes back to it: the next one to use this stack overwrites nothing.
+      let s = strand
+      forgetActivations { $0.strand == s }
+      forgetHandedOver()
+      ghost[Ghost.Layout.ended + cpuIndex] = 0
+    } else {
+      keepHandedOver()
+      suspend(at: event.oldSP)
+    }
     if let row = ghost.row(t, key: event.newSP) {
       strand = ghost.field(t, row, 1)
       ghost.remove(t, row: row)
     } else {
       strand = event.newSP
     }
+    handlerStacks.note(event, left: left, entered: (strand: strand, depth: depth))
+    takeHandedOver()
     machine.observation.lowestSP = event.newSP
+  }
+
+  // MARK: Frames that are moved
+
+  /// The entry by which the present stack was begun, if its frame has a copy on the stack that is loaded now,
+  /// not far above the stack pointer: the kernel goes on there, and will return from the copy. With the
+  /// record as it is from then on.
+  private func movedEntry(to sp: UInt64) -> (old: Activation, new: Activation)? {
+    let entries = activationsOnStrand()
+    guard entries.count == 1, let entry = entries.first, !entry.hasNoFrame else { return nil }
+    let bytes = frameBytes(from: entry.fromCPL)
+    // What nests on a stack in use has nothing to move away from.
+    guard entry.frame + bytes == strand else { return nil }
+    let words = bytes / slot
+    func word(_ address: UInt64) -> UInt64? {
+      machine.peek(cpuIndex, linear: address, size: Int(slot))
+    }
+    let original = (0..<words).map { word(entry.frame + $0 * slot) }
+    let copy = (0..<48).lazy.map { sp + $0 * self.slot }.first { address in
+      (0..<words).allSatisfy { n in
+        word(address + n * self.slot).map { $0 == original[Int(n)] } ?? false
+      }
+    }
+    guard let copy else { return nil }
+    var new = entry
+    new.frame = copy
+    if entry.fromCPL == 3 {
+      new.strand = copy + bytes
+    } else {
+      let s = Ghost.Layout.suspended
+      guard let row = ghost.row(s, key: entry.interruptedSP) else { return nil }
+      new.strand = ghost.field(s, row, 1)
+    }
+    return (entry, new)
+  }
+
+  /// From here on it is as if the entry had come on the stack that its frame was moved to.
+  private func frameMoved(_ entry: (old: Activation, new: Activation), _ event: Event) {
+    endStretchOfLeftStack(at: event.oldSP)
+    var h = Happening(.stackLoaded, rip: event.rip)
+    h.event = event
+    if entry.new.fromCPL == 3 { h.activation = entry.new }
+    happen(h)
+    forgetActivations { $0.strand == entry.old.strand }
+    if entry.new.fromCPL == 3 {
+      forgetActivations { $0.strand == entry.new.strand }
+    } else if let row = ghost.row(Ghost.Layout.suspended, key: entry.new.interruptedSP) {
+      ghost.remove(Ghost.Layout.suspended, row: row)
+    }
+    strand = entry.new.strand
+    machine.observation.lowestSP = event.newSP
+    keep(entry.new)
   }
 
   /// The present strand goes on later where its stack pointer is now.
@@ -342,7 +442,10 @@ extension World {
     let low = min(a.frame, machine.observation.lowestSP)
     let slots = min((a.interruptedSP &- low) / 8, 16)
     forgetClobbered()
-    let bits: UInt64 = (1 << slots) - 1
+    // What lies above a frame was passed over.
+    let passed = min((a.interruptedSP &- a.frame &- frameBytes(from: a.fromCPL)) / 8, slots)
+    let bits: UInt64 = (1 << slots) - (1 << passed)
+    if bits == 0 { return }
     let record = [a.interruptedSP, bits, strand, a.interruptedIP]
     if ghost.insertSorted(Ghost.Layout.clobbered, record) == nil {
       obstacle = "more interrupted functions than the checker keeps"
@@ -407,15 +510,31 @@ extension World {
     return !endsNow
   }
 
-  /// Whether an instruction that moved the stack pointer far left its stack: not when it is one of
-  /// those that functions end with, and both ends lie on one declared stack, or on none and nobody
-  /// waits where it went.
+  /// Whether an instruction that loaded the stack pointer left its stack: not when it takes off what was pushed
+  /// since the innermost entry, on one declared stack, nor when it is one of those that functions end
+  /// with, and both ends lie on one stack, or on none that is known and nobody waits where it went.
   private func changesStack(_ event: Event) -> Bool {
-    guard event.value != 0 else { return true }
     if ghost.row(Ghost.Layout.suspended, key: event.newSP) != nil { return true }
+    if event.value != 0 {
+      return stackExtent(event.oldSP)?.low != stackExtent(event.newSP)?.low
+    }
     func declared(_ sp: UInt64) -> Int? { stacks.firstIndex { $0.low < sp && sp <= $0.high } }
-    let (from, to) = (declared(event.oldSP), declared(event.newSP))
-    return from != to
+    guard let from = declared(event.oldSP), from == declared(event.newSP),
+      event.newSP >= event.oldSP
+    else { return true }
+    // Several stacks can be one to the job. What lies below the entry's frame is its own.
+    return activationsOnStrand().first.map { $0.frame < event.newSP } ?? true
+  }
+
+  /// The stack on which a stack pointer lies: one that the job declares, or an object of the image.
+  func stackExtent(_ sp: UInt64) -> (low: UInt64, high: UInt64)? {
+    if let stack = stacks.first(where: { $0.low < sp && sp <= $0.high }) {
+      return (stack.low, stack.high)
+    }
+    guard let symbol = image.symbols.symbol(containing: sp &- 1), symbol.size > 0 else {
+      return nil
+    }
+    return (symbol.address, symbol.address + UInt64(symbol.size))
   }
 
   /// As `endStretch`, for a stack that is not the present one any more.
@@ -459,13 +578,19 @@ extension World {
     }
     if slot == 8 {
       f.replace(0, by: cpu.base(CPU.Segment.fs), at: 48)
-      f.replace(0, by: cpu.base(CPU.Segment.gs), at: 49)
-      f.replace(0, by: cpu[CPU.Word.kernelGSBase], at: 50)
+      f.replace(0, by: withoutCPU(cpu.base(CPU.Segment.gs)), at: 49)
+      f.replace(0, by: withoutCPU(cpu[CPU.Word.kernelGSBase]), at: 50)
     }
     f.replace(0, by: rip, at: 64)
     f.replace(0, by: sp, at: 65)
     f.replace(0, by: flags & ~CPU.Flag.rf, at: 66)
     return f.low
+  }
+
+  /// A base of GS as a task may find it again: one that leads to the CPU's own data goes with the CPU, and
+  /// a task that was preempted may go on on another one.
+  private func withoutCPU(_ base: UInt64) -> UInt64 {
+    base == ghost[Ghost.Layout.kernelGS + cpuIndex] ? 1 : base
   }
 
   /// Whether an entry in flight has its frame at an address.
@@ -501,16 +626,47 @@ extension World {
       updateInnermostActivation { $0.leaving = true }
       happen(Happening(.exitBegins, rip: rip))
     }
-    if site.switches { happen(Happening(.switching, rip: rip)) }
+    if site.switches {
+      happen(Happening(.switching, rip: rip))
+      let s = strand
+      forgetActivations { $0.strand == s && $0.hasEnded }
+    }
     if site.isAssertion { happen(Happening(.assertion, rip: rip)) }
     if site.isPanic { happen(Happening(.panic, rip: rip)) }
-    if site.ends {
-      let s = strand
-      forgetActivations { $0.strand == s }
-    }
+    if let marker = site.marker { passMarker(marker, rip: rip) }
+    if site.ends { contextEnds() }
     if site.isEnd { isAtEnd = true }
     if conditions.hasInvariants { judgeInvariants(at: rip) }
     return !endsNow
+  }
+
+  /// The present context owes no return any more, nor does what it interrupted on another stack. An interrupt
+  /// that it was in the middle of still owes its end of interrupt, until the stack is left.
+  private func contextEnds() {
+    var s = strand
+    if s & World.userStrandBit == 0 { ghost[Ghost.Layout.ended + cpuIndex] = s }
+    let t = Ghost.Layout.suspended
+    let activations = Ghost.Layout.activations
+    while true {
+      let outermost = (0..<ghost.count(activations)).map {
+        Activation(ghost: ghost, row: $0)
+      }.last { $0.strand == s }
+      let isPresent = s == strand
+      forgetActivations {
+        $0.strand == s
+          && !(isPresent && $0.kind == .interrupt
+            && machine.isInService(vector: $0.vector, cpu: cpuIndex))
+      }
+      for row in 0..<ghost.count(activations) where ghost.field(activations, row, 2) == s {
+        ghost.setField(
+          activations, row, 1, ghost.field(activations, row, 1) | Activation.endedBit)
+      }
+      guard let outermost, outermost.fromCPL != 3,
+        let row = ghost.row(t, key: outermost.interruptedSP)
+      else { return }
+      s = ghost.field(t, row, 1)
+      ghost.remove(t, row: row)
+    }
   }
 
   enum CallKind: UInt64 {
@@ -529,48 +685,74 @@ extension World {
     return machine.peek(cpuIndex, linear: cpu.rsp + UInt64(4 * number), size: 4) ?? 0
   }
 
+  /// Address of the lock that a function is entered for.
+  private func lockAddress(_ d: LockDiscipline) -> UInt64 {
+    let offset = UInt64(bitPattern: Int64(d.lockOffset ?? 0))
+    switch d.lockPlace {
+    case .register(let number): return cpu[number] &+ offset
+    case .symbol(let name): return (image.symbols.symbol(named: name)?.address ?? 0) &+ offset
+    case nil: return argument(d.lockArgument) &+ offset
+    }
+  }
+
   private func lockCalled(_ discipline: Int, kind: CallKind, rip: UInt64) {
     let d = scenario.locks[discipline]
-    let lock = argument(d.lockArgument)
+    let lock = lockAddress(d)
     let returnAddress =
       machine.peek(cpuIndex, linear: cpu.rsp, size: Int(slot)) ?? 0
     if hookSites[returnAddress]?.isReturn != true {
       hook(returnAddress) { $0.isReturn = true }
       machine.observation.newlyShared += 1
     }
-    let enabled = cpu.interruptsEnabled
-    var h = Happening(kind == .release ? .releasing : .acquiring, rip: rip)
+    let flags: Bool? =
+      kind == .release && d.kind == .value
+      ? d.flagsArgument.map { argument($0) & CPU.Flag.if != 0 } : nil
+    // Where the flags go is known only as acquire begins.
+    if kind != .release, let number = d.flagsPointer,
+      !ghost.keepFlagsPointer(argument(number), key: cpu.rsp + slot)
+    {
+      obstacle = "more lock operations in flight than the checker keeps"
+    }
+    // The stack pointer after the return tells this call from one of the same site elsewhere. Where the
+    // function was called from says more than its own first instruction.
+    beginLockOperation(
+      kind, discipline, lock: lock, site: returnAddress, key: cpu.rsp + slot,
+      returnAddress: returnAddress, flagsInterrupts: flags)
+  }
+
+  /// An acquire or a release begins: rules are told, and the operation is in flight until it ends.
+  /// - Parameter interruptsBefore: IF before an acquire that is noticed only when it is over.
+  func beginLockOperation(
+    _ kind: CallKind, _ discipline: Int, lock: UInt64, site: UInt64, key: UInt64,
+    returnAddress: UInt64, flagsInterrupts: Bool?, interruptsBefore: Bool? = nil
+  ) {
+    let d = scenario.locks[discipline]
+    let enabled = interruptsBefore ?? cpu.interruptsEnabled
+    var h = Happening(kind == .release ? .releasing : .acquiring, rip: site)
     h.tries = kind == .tryAcquire
     h.lock = lock
     h.discipline = discipline
     h.interruptsBefore = enabled
     var savedIF = false
     if kind == .release {
-      if d.kind == .value, let n = d.flagsArgument {
-        h.flagsInterrupts = argument(n) & CPU.Flag.if != 0
-      }
+      h.flagsInterrupts = flagsInterrupts
       h.held = heldLock(lock).map { HeldLock(ghost: ghost, row: $0) }
       savedIF = h.held.map { flagsOwed(by: $0, d.kind) } ?? enabled
-      // Where the release was called from says more than the release's own first instruction.
-      h.rip = returnAddress
       happen(h)
       if let row = heldLock(lock) { ghost.remove(Ghost.Layout.held, row: row) }
     } else {
-      h.rip = returnAddress
       happen(h)
     }
     let packed =
       kind.rawValue | UInt64(discipline) << 8 | (enabled ? 1 << 16 : 0) | (savedIF ? 1 << 17 : 0)
-      | (h.held == nil ? 1 << 18 : 0)
-    // The stack pointer after the return tells this call from one of the same site elsewhere.
-    let record = [cpu.rsp + slot, returnAddress, lock, packed, strand]
-    if ghost.insertSorted(Ghost.Layout.calls, record) == nil {
+      | (h.held?.owesUnknown ?? true ? 1 << 18 : 0)
+    if ghost.insertSorted(Ghost.Layout.calls, [key, returnAddress, lock, packed, strand]) == nil {
       obstacle = "more lock operations in flight than the checker keeps"
     }
   }
 
   /// IF as it must be after the release of a lock.
-  private func flagsOwed(by held: HeldLock, _ kind: LockDiscipline.Kind) -> Bool {
+  func flagsOwed(by held: HeldLock, _ kind: LockDiscipline.Kind) -> Bool {
     guard kind == .count else { return held.interruptsBefore }
     return countedLocks(held.discipline).count == 1 && held.savedInterrupts
   }
@@ -580,20 +762,53 @@ extension World {
     locksHeld().filter { $0.discipline == discipline }
   }
 
-  /// Row of the held lock at `address`: the latest acquired.
+  /// Row of the held lock at `address`: the present strand's, where several hold it; else the latest
+  /// acquired.
   func heldLock(_ address: UInt64) -> Int? {
     let t = Ghost.Layout.held
+    var found: Int?
     var row = ghost.count(t) - 1
     while row >= 0 {
-      if ghost.field(t, row, 0) == address { return row }
+      if ghost.field(t, row, 0) == address {
+        if ghost.field(t, row, 1) == strand { return row }
+        if found == nil { found = row }
+      }
       row -= 1
     }
-    return nil
+    return found
   }
 
   private func lockCallReturned(to rip: UInt64) {
     let t = Ghost.Layout.calls
     guard let row = ghost.row(t, key: cpu.rsp), ghost.field(t, row, 1) == rip else { return }
+    let packed = ghost.field(t, row, 3)
+    let succeeded =
+      packed & 0xFF != CallKind.tryAcquire.rawValue
+      || isSuccess(scenario.locks[Int(packed >> 8 & 0xFF)])
+    endLockOperation(
+      row: row, rip: rip, hasLock: succeeded, returned: flagsReturned & CPU.Flag.if != 0)
+  }
+
+  /// The flags that an acquire which has just returned gives its caller.
+  private var flagsReturned: UInt64 {
+    guard let pointer = ghost.takeFlagsPointer(key: cpu.rsp) else { return cpu[CPU.Register.ax] }
+    return machine.peek(cpuIndex, linear: pointer, size: Int(slot)) ?? 0
+  }
+
+  /// Whether what a function that tries has returned means that it has the lock. An int, whose upper half
+  /// means nothing in 64-bit code.
+  private func isSuccess(_ d: LockDiscipline) -> Bool {
+    let value = cpu[CPU.Register.ax] & 0xFFFF_FFFF
+    guard let success = d.success else { return value != 0 }
+    return value == UInt64(bitPattern: success) & 0xFFFF_FFFF
+  }
+
+  /// An acquire or a release that is in flight ends.
+  /// - Parameters:
+  ///   - hasLock: whether an acquire has the lock now.
+  ///   - returned: IF of the flags that an acquire hands to its caller.
+  func endLockOperation(row: Int, rip: UInt64, hasLock: Bool, returned flags: Bool) {
+    let t = Ghost.Layout.calls
     let lock = ghost.field(t, row, 2)
     let packed = ghost.field(t, row, 3)
     ghost.remove(t, row: row)
@@ -611,17 +826,20 @@ extension World {
       happen(h)
       return
     }
-    if kind == .tryAcquire && cpu[CPU.Register.ax] & 0xFFFF_FFFF == 0 { return }
+    if !hasLock { return }
     let returned: Bool
     switch d.kind {
-    case .value: returned = cpu[CPU.Register.ax] & CPU.Flag.if != 0
+    case .value: returned = flags
     // What the first of the locks found is what the last release owes.
     case .count: returned = countedLocks(discipline).first?.savedInterrupts ?? before
     case .field, .plain, .sleeping: returned = before
     }
-    let held = HeldLock(
+    var held = HeldLock(
       address: lock, strand: strand, depth: depth, cpu: cpuIndex, interruptsBefore: before,
       savedInterrupts: returned, discipline: discipline, site: rip)
+    if d.kind == .count {
+      held.owesUnknown = countedLocks(discipline).first?.owesUnknown ?? false
+    }
     var h = Happening(.acquired, rip: rip)
     h.lock = lock
     h.discipline = discipline

@@ -87,9 +87,12 @@ public struct Schedule: Codable, Sendable, Equatable {
     /// Index into the scenario's sources of what is raised at this boundary, before the
     /// instructions; nil: nothing.
     public var raise: Int?
+    /// The value of the marker that the CPU stands before, if it is not 0.
+    public var value: UInt64?
     /// Instructions that the CPU executes then.
     public var instructions: Int
-    public init(cpu: Int = 0, raise: Int?, instructions: Int) {
+    public init(cpu: Int = 0, raise: Int?, value: UInt64? = nil, instructions: Int) {
+      self.value = value
       self.cpu = cpu
       self.raise = raise
       self.instructions = instructions

@@ -5,6 +5,7 @@ struct Diagnosis {
   let world: World
   let failure: Progress.Failure
   let writers: [UInt64: Trace.Writer]
+  let earlierWriters: [UInt64: Trace.Writer]
   let enabledAt: [Trace.Level: UInt64]
 
   struct Result {
@@ -36,6 +37,9 @@ struct Diagnosis {
   func running() -> Result {
     let rip = world.cpu.rip
     if world.cpu.cpl == 3 {
+      // A program may run for ever; what is stuck then is a task in the kernel, elsewhere.
+      let waiting = contextsInKernel()
+      if world.cpu.interruptsEnabled && waiting > 0 { return asleep(1 << min(waiting, 8) - 1) }
       return Result(
         identity: identity("interrupts-lost", [], [rip]),
         title: "user code runs with IF=0 for ever, at \(names.site(rip))")
@@ -52,9 +56,7 @@ struct Diagnosis {
     // The writer that matters is somebody else who is still there, which an interrupt that returned
     // is not; of several, one who wrote what is a known lock.
     let known = Set(heldLocks().map(\.address))
-    let candidates = reads.addresses.compactMap { a in
-      writers[a.physical & ~3].map { (a, $0) }
-    }.filter { $0.1.strand != strand || $0.1.depth < depth }
+    let candidates = othersThatWrote(reads.addresses, strand: strand, depth: depth)
     guard
       let (access, writer) = candidates.first(where: { known.contains($0.0.linear) })
         ?? candidates.first(where: { isStackless($0.0) }) ?? candidates.first
@@ -100,6 +102,19 @@ struct Diagnosis {
       waiters: ["\(names.site(wait)) waits for \(world.lockName(lock))"])
   }
 
+  /// Who else wrote what is awaited. Who waits may have written there as well, after the holder: the waiter's
+  /// mark in a lock of one word.
+  func othersThatWrote(
+    _ awaited: [Access], strand: UInt64, depth: Int
+  ) -> [(Access, Trace.Writer)] {
+    for kept in [writers, earlierWriters] {
+      let others = awaited.compactMap { a in kept[a.physical & ~3].map { (a, $0) } }
+        .filter { $0.1.strand != strand || $0.1.depth < depth }
+      if !others.isEmpty { return others }
+    }
+    return []
+  }
+
   /// The strand that an entry on a stack of its own interrupted.
   private func interruptedStrand(_ a: Activation) -> UInt64? {
     let t = Ghost.Layout.suspended
@@ -136,7 +151,7 @@ struct Diagnosis {
   }
 
   /// What the loop reads, found by running it for a while; `changed` tells whether it is more than
-  /// waiting.
+  /// waiting: it does not come round to the same state, or changes memory that is no stack's on its way.
   func awaitedBytes() -> (addresses: [Access], changed: Bool) {
     world.tracer = nil
     world.machine.observation.logAccesses = true
@@ -145,11 +160,32 @@ struct Diagnosis {
     var looped = false
     var pass = false
     var runs = 0
+    var seenAccesses = 0
+    var written: [UInt64: UInt64] = [:]
+    var changes = false
+    /// Whether a value of memory that is no stack's is another one than when it was last written. Where the
+    /// job names no stacks, what lies near the stack pointer may be one.
+    func noteWrites() {
+      let accesses = world.machine.observation.accesses
+      for access in accesses[min(seenAccesses, accesses.count)...]
+      where access.isWrite && isStackless(access)
+        && (!world.stacks.isEmpty || access.linear &- world.cpu.rsp &+ 8192 >= 16384)
+      {
+        guard let value = world.machine.peek(world.cpuIndex, linear: access.linear, size: 4) else {
+          continue
+        }
+        if let old = written.updateValue(value, forKey: access.linear), old != value {
+          changes = true
+        }
+      }
+      seenAccesses = accesses.count
+    }
     while runs < 4000 {
       runs += 1
       world.configureForReplay()
       let stop = world.machine.run(cpu: world.cpuIndex, limit: 1, passFirst: pass)
       pass = false
+      noteWrites()
       if stop == .visible {
         pass = true
         continue
@@ -164,7 +200,7 @@ struct Diagnosis {
     var seen: Set<UInt64> = []
     let accesses = world.machine.observation.accesses.filter { !$0.isWrite || $0.isLocked }
       .filter { seen.insert($0.linear).inserted }
-    return (accesses, !looped)
+    return (accesses, !looped || changes)
   }
 
   // MARK: Halted
@@ -183,8 +219,14 @@ struct Diagnosis {
 
   // MARK: Asleep
 
+  private func contextsInKernel() -> Int {
+    world.activations().count {
+      $0.fromCPL == 3 && !$0.hasEnded && $0.strand & World.userStrandBit == 0
+    }
+  }
+
   private func asleep(_ mask: UInt16) -> Result {
-    let waiting = world.activations().filter { $0.fromCPL == 3 }
+    let waiting = world.activations().filter { $0.fromCPL == 3 && !$0.hasEnded }
     let sleepers = waiting.map { (activation: $0, place: sleepingPlace($0)) }
     let stuck = mask.nonzeroBitCount
     let rule = stuck >= 2 && stuck >= waiting.count ? "deadlock" : "lost-wakeup"

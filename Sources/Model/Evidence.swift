@@ -34,6 +34,12 @@ extension Explorer {
       case .choices(let mask) where mask & (1 << UInt32(choice)) != 0: break
       default: return nil
       }
+      if choice == Choice.nextValue {
+        world.turn(to: Int(world.ghost[mark: Ghost.Mark.choosing]) - 1)
+        schedule.steps.append(
+          .init(
+            cpu: world.cpuIndex, raise: nil, value: world.chosenValue + 1, instructions: 0))
+      }
       outcome = world.advance(choice)
       append(raise: Choice.source(choice))
       if isWanted() { return schedule }
@@ -102,7 +108,9 @@ extension Explorer {
     do {
       let fresh = try makeWorld([])
       fresh.handlerLocks = world.handlerLocks
+      fresh.handlerStacks = world.handlerStacks
       fresh.lockOrder = world.lockOrder
+      fresh.lockOrder.know()
       fresh.synchronisation = world.synchronisation
       let trace = Trace(world: fresh)
       var complete = trace.follow(c, failure: failure)

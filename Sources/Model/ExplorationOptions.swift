@@ -15,6 +15,12 @@ public struct ExplorationOptions: Sendable {
   public var counterexamplesPerRule = 8
   /// Threads that explore.
   public var workers = 1
+  /// States that one thread finds before others are started.
+  package var statesFoundAlone = 4000
+  /// A round is shared by as many threads as have this many states each.
+  package var statesPerThread = 128
+  /// Each thread expands this many between two looks at time, memory and signals.
+  package var statesPerCheck = 128
   public init() {}
 }
 
@@ -28,4 +34,6 @@ public enum Reduction: String, CaseIterable, Sendable, Codable {
   case stack
   /// A step that reads what an earlier one read is not executed again.
   case reuse
+  /// Of CPUs whose next steps nobody else can interfere with, only some are taken in a state.
+  case persistent
 }

@@ -57,6 +57,11 @@ struct Ghost {
     /// Stack pointers below which an interrupt overwrote data: with it its bits as in
     /// `Observation.clobberedSlots`, strand, and what was interrupted.
     static let clobbered = Table(count: 432, first: 433, width: 4, capacity: 8)
+    /// Suspended strands, the lock that they left held for the next one, and its flags: see
+    /// `World.keepHandedOver`.
+    static let owed = Table(count: 466, first: 467, width: 3, capacity: 12)
+    /// The strand that has ended on each CPU and not been left yet, or 0; 8 words.
+    static let ended = 503
   }
 
   /// A table of records of `width` words.
@@ -149,6 +154,8 @@ struct Activation {
   var incomplete: Bool
   /// The way out has begun.
   var leaving: Bool
+  /// The interrupted context has come to its end inside this entry's handler: nobody returns.
+  var hasEnded = false
   /// Strand on whose stack the frame lies.
   var strand: UInt64
   /// Stack pointer of the interrupted code.
@@ -174,10 +181,14 @@ struct Activation {
       || kind == Event.Kind.machineCheck.rawValue
   }
 
+  /// `hasEnded` in a record's second word.
+  static let endedBit: UInt64 = 1 << 34
+
   var record: [UInt64] {
     var packed = UInt64(vector) | UInt64(kind.rawValue) << 16 | UInt64(fromCPL) << 24
     if incomplete { packed |= 1 << 32 }
     if leaving { packed |= 1 << 33 }
+    if hasEnded { packed |= Activation.endedBit }
     return [frame, packed, strand, interruptedSP, registers, interruptedIP]
   }
 
@@ -190,6 +201,7 @@ struct Activation {
     fromCPL = Int(packed >> 24 & 3)
     incomplete = packed >> 32 & 1 != 0
     leaving = packed >> 33 & 1 != 0
+    hasEnded = packed & Activation.endedBit != 0
     strand = ghost.field(t, row, 2)
     interruptedSP = ghost.field(t, row, 3)
     registers = ghost.field(t, row, 4)
@@ -228,11 +240,13 @@ struct HeldLock {
   var discipline: Int
   /// Return address of the acquire: where it was taken.
   var site: UInt64
+  /// Handed over to code of which nobody saw how it left IF: its release is not judged by that.
+  var owesUnknown = false
 
   var record: [UInt64] {
     let packed =
       UInt64(depth) | UInt64(cpu) << 8 | (interruptsBefore ? 1 << 16 : 0)
-      | (savedInterrupts ? 1 << 17 : 0) | UInt64(discipline) << 24
+      | (savedInterrupts ? 1 << 17 : 0) | (owesUnknown ? 1 << 18 : 0) | UInt64(discipline) << 24
     return [address, strand, packed, site]
   }
 
@@ -245,6 +259,7 @@ struct HeldLock {
     cpu = Int(packed >> 8 & 0xFF)
     interruptsBefore = packed >> 16 & 1 != 0
     savedInterrupts = packed >> 17 & 1 != 0
+    owesUnknown = packed >> 18 & 1 != 0
     discipline = Int(packed >> 24 & 0xFF)
     site = ghost.field(t, row, 3)
   }

@@ -60,6 +60,8 @@ struct Happening {
   var lowestSP: UInt64 = 0
   var access: PendingAccess?
   var ended: EndOfInterrupt?
+  /// A marker in the code says so.
+  var marked = false
   /// An acquire that may give up.
   var tries = false
   /// Highest address of the stretch of stack whose depth is judged.
@@ -83,6 +85,8 @@ struct Violation: Hashable {
   var endsPath = false
   /// Report only if this lock turns out to be taken by a handler.
   var onlyIfHandlerTakes: UInt64?
+  /// Do not report if this strand turns out to be a stack of handlers.
+  var unlessHandlerStack: UInt64?
   /// Do not report if this word (physical address / 4) turns out to synchronise contexts.
   var unlessSynchronised: UInt64?
   /// Further numbers for the title.
@@ -94,7 +98,8 @@ struct Violation: Hashable {
 
   init(
     _ rule: String, sites: [UInt64], locks: [UInt64] = [], endsPath: Bool = false,
-    onlyIfHandlerTakes: UInt64? = nil, unlessSynchronised: UInt64? = nil,
+    onlyIfHandlerTakes: UInt64? = nil, unlessHandlerStack: UInt64? = nil,
+    unlessSynchronised: UInt64? = nil,
     details: [UInt64] = [], identitySites: Int = .max,
     tags: [String] = []
   ) {
@@ -103,6 +108,7 @@ struct Violation: Hashable {
     self.locks = locks
     self.endsPath = endsPath
     self.onlyIfHandlerTakes = onlyIfHandlerTakes
+    self.unlessHandlerStack = unlessHandlerStack
     self.unlessSynchronised = unlessSynchronised
     self.details = details
     self.identitySites = identitySites

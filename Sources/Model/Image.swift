@@ -12,6 +12,8 @@ public final class PreparedImage {
   public let boots = BootCheckpoints()
   /// Tells images apart.
   let digest: String
+  /// Markers in its code, by linear address.
+  let markers: [UInt64: Marker]
 
   public init(
     bytes: [UInt8], name: String, symbols: Symbolizer, disks: [[UInt8]] = []
@@ -22,6 +24,7 @@ public final class PreparedImage {
     self.disks = disks
     elf = try ELFImage(bytes)
     digest = Checkpoint.digest(bytes)
+    markers = Marker.sites(in: elf)
   }
 
   /// The same image, placed and named otherwise.
@@ -32,6 +35,13 @@ public final class PreparedImage {
     self.symbols = symbols
     disks = original.disks
     digest = original.digest
+    markers = original.markers
+  }
+
+  /// The same, with symbols that several threads may ask.
+  func forManyThreads() -> PreparedImage {
+    if symbols is SerialSymbolizer { return self }
+    return PreparedImage(self, elf: elf, symbols: SerialSymbolizer(symbols))
   }
 
   /// `i386` or `x86-64`.

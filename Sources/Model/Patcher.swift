@@ -87,7 +87,7 @@ enum Patcher {
         let instruction = machine.decodeText(
           physical: physical, address: at, is64Bit: image.elf.is64Bit)
       else { break }
-      if instruction.mnemonic == wanted || instruction.text == wanted {
+      if instruction.mnemonic == wanted || instruction.text.lowercased() == wanted {
         seen += 1
         if seen == patch.occurrence { return (at, instruction.length) }
       }

@@ -196,7 +196,7 @@ enum Progress {
       return explorer.cut == nil
     }
     guard explorer.cut == nil, explorer.obstacles.isEmpty else { return false }
-    let goals = Goals(contexts: explorer.contextIndex.count, cpus: world.cpuCount)
+    let goals = Goals(contexts: explorer.contextCount, cpus: world.cpuCount)
     let masks = reach(explorer.graph, explorer.graph.backward(), goals, trustBounds: true)
     return masks[explorer.root] & goals.all != goals.all
   }

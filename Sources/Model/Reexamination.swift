@@ -223,7 +223,7 @@ private final class Reexaminer {
   ) throws -> (found: Counterexample?, result: ScenarioResult) {
     let isWanted = { [wanted, world = explorer.world] (v: Violation) in
       v.rule == wanted.rule && world.identity(of: v).isSameDefect(as: wanted.identity)
-        && (v.onlyIfHandlerTakes.map { world.handlerLocks[$0] != nil } ?? true)
+        && (v.onlyIfHandlerTakes.map { world.handlerSite(of: $0) != nil } ?? true)
     }
     explorer.isWanted = isWanted
     let result = explorer.run(

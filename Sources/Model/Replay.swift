@@ -80,14 +80,16 @@ final class Replayer {
       if let symbol = world.image.symbols.symbol(named: name) {
         for cpu in world.machine.cpus.indices {
           world.turn(to: cpu)
-          world.handlerLocks[world.handlerKey(symbol.address)] = symbol.address
+          let key = world.handlerKey(symbol.address)
+          world.handlerLocks[key] = symbol.address
+          world.handlerLocks[key ^ World.exclusiveMark] = symbol.address
         }
         world.turn(to: 0)
       }
     }
     // The other order of two locks was met elsewhere in that search.
     let locks = c.identity.lockClasses.compactMap { world.image.symbols.symbol(named: $0)?.address }
-    if locks.count == 2 { world.lockOrder.note(locks[1], then: locks[0]) }
+    if locks.count == 2 { world.lockOrder.know(locks[1], then: locks[0]) }
   }
 
   /// The same defect: the same rule, broken by the same functions with the same locks.
@@ -132,6 +134,7 @@ final class Replayer {
             .diverged(step: steps, reason: "the scenario has no CPU \(step.cpu)"))
         }
         world.turn(to: step.cpu)
+        if let value = step.value { world.chosenValue = value }
         if let source = step.raise {
           guard world.scenario.sources.indices.contains(source) else {
             return .diverged(

@@ -31,8 +31,9 @@ final class RunCache {
     var cpuKey: Fingerprint
   }
 
+  /// A word of a CPU's block, and what it is to become.
   private struct Word {
-    var index: Int
+    var place: UnsafeMutablePointer<UInt64>
     var value: UInt64
   }
 
@@ -148,9 +149,10 @@ final class RunCache {
       misses += 1
       return nil
     }
-    for i in Int(leaf.words)..<Int(leaf.words + leaf.wordCount) {
-      let word = words[i]
-      machine.cpus[word.index / CPU.wordCount].words[word.index % CPU.wordCount] = word.value
+    words.withUnsafeBufferPointer {
+      for word in $0[Int(leaf.words)..<Int(leaf.words + leaf.wordCount)] {
+        word.place.pointee = word.value
+      }
     }
     hits += 1
     return (leaf.choices, leaf.cpuKey)
@@ -202,7 +204,7 @@ final class RunCache {
     let firstWord = words.count
     for (c, cpu) in machine.cpus.enumerated() {
       for i in 0..<CPU.wordCount where cpu.words[i] != before[c * CPU.wordCount + i] {
-        words.append(Word(index: c * CPU.wordCount + i, value: cpu.words[i]))
+        words.append(Word(place: cpu.words + i, value: cpu.words[i]))
       }
     }
     leaves.append(

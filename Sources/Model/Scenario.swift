@@ -53,6 +53,8 @@ public struct Scenario: Codable, Sendable, Equatable {
   public var handlers: [Handler]?
   /// How functions are called; nil: as C does.
   public var convention: CallingConvention?
+  /// With `calls`: the data that each CPU has a copy of.
+  public var perCPU: PerCPUData?
   /// Functions that are replaced by generated ones.
   public var stubs: [Stub]?
   /// Exception vectors that are part of the kernel's normal work (page faults, say).
@@ -127,6 +129,9 @@ public struct Source: Codable, Sendable, Equatable {
 extension Source {
   /// What raises it: "line 1", "NMI of CPU 2".
   public func kindInWords(cpus: Int) -> String {
+    if let function, !nmi, !machineCheck {
+      return "calls \(function)" + (cpus > 1 ? " on CPU \(cpu)" : "")
+    }
     if let line { return "line \(line)" }
     let what = nmi ? "NMI" : machineCheck ? "machine check" : "local timer"
     return cpus > 1 ? "\(what) of CPU \(cpu)" : what
@@ -157,6 +162,17 @@ public struct LockDiscipline: Codable, Sendable, Equatable {
   public var lockArgument = 1
   /// Number of release's argument that is the saved flags; nil where kind is not `value`.
   public var flagsArgument: Int? = 2
+  /// What a function that tries returns when it has the lock; nil: anything but 0.
+  public var success: Int64?
+  /// Where the lock's address is, if it is no argument.
+  public var lockPlace: LockPlace?
+  /// Bytes from there to the lock.
+  public var lockOffset: Int?
+  /// Number of acquire's argument that points to where it stores the flags, for kind `value`; nil: it
+  /// returns them.
+  public var flagsPointer: Int?
+  /// Whether several contexts may hold it so at the same time: the readers' side of a lock.
+  public var isShared: Bool?
   /// Locks (symbols) that one task may take and the next release across a switch.
   public var handedOver: [String] = []
 
@@ -164,6 +180,25 @@ public struct LockDiscipline: Codable, Sendable, Equatable {
     self.acquire = acquire
     self.release = release
   }
+}
+
+/// Where a lock's address is, other than in an argument.
+public enum LockPlace: Codable, Sendable, Equatable {
+  /// General register, by the encoding's number, as the function is entered.
+  case register(Int)
+  /// There is one lock only, at this symbol.
+  case symbol(String)
+
+  /// Registers by name, as i386 and x86-64 call them.
+  public static let registers: [String: Int] = {
+    var numbers: [String: Int] = [:]
+    for (number, name) in ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"].enumerated() {
+      numbers["e" + name] = number
+      numbers["r" + name] = number
+    }
+    for number in 8...15 { numbers["r\(number)"] = number }
+    return numbers
+  }()
 }
 
 public struct EntryPath: Codable, Sendable, Equatable {

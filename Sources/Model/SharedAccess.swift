@@ -17,8 +17,6 @@ struct PendingAccess {
     static let device: UInt8 = 8
     /// Within a function that acquires or releases a lock.
     static let inLock: UInt8 = 16
-    /// Of a loop that only waits for what it reads.
-    static let spins: UInt8 = 32
   }
 
   var word: UInt64 { physical & 0xFFFF_FFFF_FFFF | size << 48 | UInt64(flags) << 56 }
@@ -61,9 +59,6 @@ extension World {
       if next?.isDevice != true { next = nil }
     } else if var access = next, !access.isDevice {
       if isInLockFunction { access.flags |= PendingAccess.Flag.inLock }
-      if !access.has(PendingAccess.Flag.write), machine.isSpinLoop(cpuIndex) {
-        access.flags |= PendingAccess.Flag.spins
-      }
       next = access
     } else if next == nil, readsDevice() {
       next = PendingAccess(physical: 0, size: 0, flags: PendingAccess.Flag.device)
@@ -114,10 +109,31 @@ extension World {
 
   /// Bytes that locked instructions touch, or that a loop waits for, order contexts: they are not data.
   private func learnSynchronisation(_ access: PendingAccess) {
-    guard access.flags & (PendingAccess.Flag.locked | PendingAccess.Flag.spins) != 0 else { return }
-    for word in (access.physical >> 2)...((access.physical + access.size - 1) >> 2) {
-      synchronisation.insert(word)
+    guard access.has(PendingAccess.Flag.locked) else { return }
+    synchronise(access.physical, access.size)
+  }
+
+  private func synchronise(_ physical: UInt64, _ size: UInt64) {
+    for word in (physical >> 2)...((physical + size - 1) >> 2) { synchronisation.insert(word) }
+  }
+
+  /// Whether a CPU waits, where it stands, for the bytes that it is about to read. What it waits for is
+  /// learned.
+  func awaits(_ cpu: Int, _ access: PendingAccess) -> Bool {
+    guard !access.has(PendingAccess.Flag.write), let reads = machine.awaitedReads(cpu) else {
+      return false
     }
+    for read in reads where memory.isShared(at: read.physical) {
+      synchronise(read.physical, UInt64(read.size))
+    }
+    return true
+  }
+
+  /// Whether a CPU's next instruction changes any of these bytes.
+  func changes(_ cpu: Int, _ access: PendingAccess) -> Bool {
+    guard access.size <= 8 else { return true }
+    let effect = machine.effect(of: cpu, at: access.physical, size: Int(access.size))
+    return effect.before != effect.after
   }
 
   /// What a CPU's next instruction accesses.

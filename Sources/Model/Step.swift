@@ -33,6 +33,9 @@ extension World {
     violations.removeAll(keepingCapacity: true)
     obstacle = nil
     isAtEnd = false
+    isCutOff = false
+    looksOutside = false
+    if choice == Choice.nextValue { return takeNextValue() }
     if let next = Choice.cpu(choice) {
       turn(to: next)
       // What another CPU sent, or a source that was raised before, comes first.
@@ -49,8 +52,8 @@ extension World {
       return runToChoice(pass: false)
     }
     // Latched, to be taken later: the CPU stands where it stood.
-    let choices = available()
-    if choices != 0 { return settle(choices | 1) }
+    let choices = branches()
+    if choices != 0 { return settle(choices) }
     if !passHooks() { return .ended }
     return runToChoice(pass: true)
   }
@@ -90,13 +93,14 @@ extension World {
 
   /// The choices at the present boundary; 0 where nothing can happen but the present CPU going on.
   /// - Parameter alone: whether the present CPU can go on by itself.
-  private func branches(goesOn: Bool = true) -> UInt32 {
+  func branches(goesOn: Bool = true) -> UInt32 {
     if cpuCount == 1 {
-      let choices = available()
+      let choices = available() | offerNextValue()
       return choices == 0 ? 0 : goesOn ? choices | 1 : choices
     }
-    let choices = available() | goingOn(except: cpuIndex)
-    if choices == 0 || !goesOn { return choices }
+    let choices = available() | goingOn(except: cpuIndex) | offerNextValue()
+    // What a CPU does alone must be learned, too, where others are judged by it: see `Futures`.
+    if !goesOn || (choices == 0 && !persists) { return choices }
     return choices | 1 << UInt32(Choice.goOn(cpuIndex))
   }
 
@@ -123,13 +127,17 @@ extension World {
     return endsNow ? .ended : runToChoice(pass: false)
   }
 
-  private func runToChoice(pass initialPass: Bool) -> Outcome {
+  func runToChoice(pass initialPass: Bool) -> Outcome {
     var pass = initialPass
     let fuse = fuses
     let start = machine.instructions
     var spin = SpinDetector()
     while true {
       if isAtEnd { return settle(terminal: .exited) }
+      if isCutOff {
+        cutOffs += 1
+        return .ended
+      }
       let mayChoose = configure()
       let limit: Int
       if !fuse || (pass && conditions.hasInvariants) {
@@ -143,8 +151,13 @@ extension World {
       }
       machine.observation.stopSize = 0
       let from = cpu.rip
-      let stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
+      var stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
+      // The last instruction of a run may be the one that halts: no state comes before what the rules
+      // say of it.
+      if stop == .limit && machine.isHalted(cpu: cpuIndex) && !machine.isAboutToDeliver(cpuIndex) {
+        stop = .halted
+      }
       if !takeNotes() { return .ended }
       if conditions.hasInvariants {
         judgeInvariants(at: stop == .event ? machine.event.rip : from)
@@ -207,7 +220,38 @@ extension World {
         "\(World.deterministicLimit) instructions without a choice at \(image.symbols.describe(cpu.rip))"
       return .obstacle
     }
-    return spin.observe(key()) ? settle(terminal: .spinning) : nil
+    guard spin.observe(key()) else { return nil }
+    if marksInterest {
+      looksOutside = true
+      let choices = branches()
+      if choices != 0 { return settle(choices) }
+    }
+    return settle(terminal: .spinning)
+  }
+
+  /// Goes once around a loop that nothing can interrupt, and at which a run has come to rest as
+  /// `Terminal.spinning`, instruction by instruction.
+  /// - Parameter visit: called at each of its places.
+  func goAround(_ visit: () -> Void) {
+    var spin = SpinDetector()
+    var pass = false
+    for _ in 0..<World.deterministicLimit {
+      _ = configure()
+      machine.observation.stopSize = 0
+      let stop = machine.run(cpu: cpuIndex, limit: 1, passFirst: pass)
+      pass = false
+      switch stop {
+      case .visible:
+        _ = passHooks()
+        pass = true
+        continue
+      case .event: _ = handleEvent()
+      case .limit: break
+      default: return
+      }
+      visit()
+      if spin.observe(key()) { return }
+    }
   }
 
   var endsNow: Bool { violations.contains(where: \.endsPath) }
@@ -217,7 +261,7 @@ extension World {
   private func configure() -> Bool {
     // NMI handlers see what code with IF=0 does.
     let own = cpu.interruptsEnabled || !raisesLate || nmiMayCome
-    let choose = own || (cpuCount > 1 && othersMayAct)
+    let choose = own || (cpuCount > 1 && (persists || othersMayAct))
     watchOwner()
     machine.observation.stopAtShared = choose
     // With IF=0, what changes IF concerns no other CPU.
@@ -266,6 +310,7 @@ extension World {
     let late = raisesLate
     if cpuCount == 1 && late && !cpu.interruptsEnabled && !canBeSeen() && !hasNMI { return 0 }
     if ghost[Ghost.Layout.interruptsLeft] == 1 { return 0 }
+    if marksInterest && isOutsideInterest { return 0 }
     var mask: UInt32 = 0
     for (i, source) in scenario.sources.enumerated() where canFire(i, source) {
       if late && !isTakenAtOnce(source) && !expiresUnseen(source) && !canBeSeen() { continue }
@@ -397,7 +442,7 @@ extension World {
 
   // MARK: States
 
-  private func settle(_ choices: UInt32) -> Outcome {
+  func settle(_ choices: UInt32) -> Outcome {
     if conditions.hasFinal && isWorkDone { judgeFinal() }
     let low = machine.observation.lowestSP
     if cpu.cpl == 0 && cpu.interruptsEnabled && low < cpu.rsp {
@@ -437,7 +482,7 @@ extension World {
     machine.observation.lowestSP = cpu.rsp
   }
 
-  /// Zeroes the bytes of `low..<high`, aligned down and up to four bytes inside.
+  /// Overwrites the bytes of `low..<high` with what stands for nothing.
   func scrub(_ low: UInt64, _ high: UInt64) {
     guard high - low <= 1 << 16 else { return }
     var a = low & ~7
@@ -451,7 +496,7 @@ extension World {
         if memory.isShared(at: physical) { mask &= 0xF0 }
         if memory.isShared(at: physical + 4) { mask &= 0x0F }
       }
-      memory.clear(at: physical, mask: mask)
+      memory.fill(at: physical, mask: mask)
       a += 8
     }
   }
@@ -465,7 +510,9 @@ extension World {
     if !ignored.isEmpty {
       for (physical, keep) in ignored {
         let value = memory.contents(ofWord: physical >> 3)
-        if value & ~keep != 0 { f.replace(value, by: value & keep, at: physical) }
+        if value & ~keep != 0 {
+          f.replace(Memory.live(value), by: Memory.live(value & keep), at: physical)
+        }
       }
     }
     f.low &+= cpus.low

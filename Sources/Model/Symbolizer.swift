@@ -12,6 +12,8 @@ public protocol Symbolizer: AnyObject {
   func unwind(
     pc: UInt64, sp: UInt64, bp: UInt64, read: (UInt64) -> UInt64?
   ) -> (pc: UInt64, sp: UInt64, bp: UInt64)?
+  /// Whether a function whose size the image states ends before an address.
+  func endsFunction(_ address: UInt64) -> Bool
   /// What a variable is made of; nil where the debug information does not say.
   func variable(named name: String) -> VariableShape?
   /// Every symbol's name, for suggestions.
@@ -19,6 +21,7 @@ public protocol Symbolizer: AnyObject {
 }
 
 extension Symbolizer {
+  public func endsFunction(_ address: UInt64) -> Bool { false }
   public func variable(named name: String) -> VariableShape? { nil }
 
   /// `console_write+0x1c`, or the bare address where no symbol covers it.

@@ -9,6 +9,8 @@ final class Trace {
   var events: [TraceEvent] = []
   /// Who last changed each four bytes, and to what.
   private var writers: [UInt64: Writer] = [:]
+  /// Who last changed them before that, of others.
+  private var earlierWriters: [UInt64: Writer] = [:]
   /// Where IF last became 1, by strand and depth of interrupts.
   private var enabledAt: [Level: UInt64] = [:]
   private var userContext = ""
@@ -51,7 +53,8 @@ final class Trace {
     let end = replayer.steps
     if let failure {
       let diagnosis = Diagnosis(
-        world: world, failure: failure, writers: writers, enabledAt: enabledAt)
+        world: world, failure: failure, writers: writers,
+        earlierWriters: earlierWriters, enabledAt: enabledAt)
       let found = diagnosis.diagnose()
       result.identity = found.identity
       result.title = found.title
@@ -87,6 +90,9 @@ final class Trace {
       while p < a.physical + UInt64(a.size) {
         let value = world.memory.value(at: p, size: 4)
         if writers[p]?.value != value {
+          if let last = writers[p], last.strand != strand || last.depth != depth {
+            earlierWriters[p] = last
+          }
           writers[p] = Writer(strand: strand, depth: depth, rip: a.rip, value: value)
         }
         p += 4

@@ -102,8 +102,12 @@ public struct SearchProgress: Sendable {
   public var injected = 0
   /// Passes made so far to learn what contexts share.
   public var pass = 1
-  /// Estimated number of states in all, as an interval; nil while nothing can be said.
-  public var estimatedStates: ClosedRange<Int>?
+  /// States expanded in this pass.
+  public var expanded = 0
+  /// How much of this pass is done, from 0 to 1, and how many seconds it will still take: intervals, nil while
+  /// nothing can be said. See `EffortEstimate`.
+  public var share: ClosedRange<Double>?
+  public var secondsLeft: ClosedRange<Double>?
   public var counterexamples = 0
   /// Bytes of the states that are stored, with the steps between them.
   public var storedBytes = 0

@@ -104,9 +104,7 @@ extension Diagnosis {
     let strand = world.strand
     let depth = world.depth
     let known = Set(heldLocks().map(\.address))
-    let candidates = reads.addresses.compactMap { a in
-      writers[a.physical & ~3].map { (a, $0) }
-    }.filter { $0.1.strand != strand || $0.1.depth < depth }
+    let candidates = othersThatWrote(reads.addresses, strand: strand, depth: depth)
     guard
       let (access, writer) = candidates.first(where: { known.contains($0.0.linear) })
         ?? candidates.first(where: { isStackless($0.0) }) ?? candidates.first

@@ -12,12 +12,18 @@ final class World {
   let ghost: Ghost
   let slotSize: UInt64
   let book: RuleBook
-  var reductions: Set<Reduction> { didSet { noteReductions() } }
+  var reductions: Set<Reduction> {
+    didSet {
+      noteReductions()
+      if !scrubs { unfillStacks() }
+    }
+  }
   // The same, for the inner loops.
   private(set) var fuses = true
   private(set) var raisesLate = true
   private(set) var scrubs = true
   private(set) var reuses = true
+  private(set) var persists = true
 
   /// How the start was come to, and what sources the image had programmed there, in words.
   var bootNotes: [String] = []
@@ -58,6 +64,15 @@ final class World {
   var conditions = Conditions()
   /// A function under `until` has been reached.
   var isAtEnd = false
+  /// A marker says that the execution is of no interest from here on.
+  var isCutOff = false
+  /// How many executions were left there.
+  var cutOffs = 0
+  /// What markers the image has.
+  private(set) var marksChoices = false
+  private(set) var marksInterest = false
+  /// Sources are raised outside windows of interest, too: nothing else can go on.
+  var looksOutside = false
 
   /// Whether there is a source that IF does not stop.
   let hasNMI: Bool
@@ -67,8 +82,14 @@ final class World {
   // Learned during the search; monotonic, never part of a state.
   /// Owner numbers of strands at depths.
   var owners: [OwnerKey] = []
+  /// Where the numbers come from.
+  var registry = OwnerRegistry()
   /// Locks that some handler takes, by `handlerKey`, with where.
   var handlerLocks: [UInt64: UInt64] = [:]
+  /// What CPUs may still touch, from where they stand.
+  var futures = Futures()
+  /// Stacks that handlers switch to by hand.
+  var handlerStacks = HandlerStacks()
   /// Physical addresses / 4 of bytes that synchronise contexts: see `learnSynchronisation`.
   var synchronisation: Set<UInt64> = []
   /// Which locks were acquired while which were held.
@@ -78,23 +99,39 @@ final class World {
   var slack: [Int: UInt64] = [:]
   /// The deepest stack pointer seen on each declared stack.
   var deepest: [Int: UInt64] = [:]
-  /// What handlers make of the registers that they find, by vector.
-  var victimUses: [Int: (entry: UInt64, use: VictimUse)] = [:]
+  /// What handlers make of the registers that they find, by vector, as far as this world has met it.
+  var victimUses: [Int: OwnerRegistry.Handlers] = [:]
   /// A handler looks at the registers of what it interrupted.
   var victimSeen = false
   let coldCache: UnsafeMutablePointer<UInt64>
+  /// Words of unused stack that were marked as such, by physical address.
+  var filled: [UInt64] = []
 
   /// A lock together with the present CPU: a handler on another one does no harm here.
   func handlerKey(_ lock: UInt64) -> UInt64 { lock ^ UInt64(cpuIndex) << 56 }
 
+  /// In a key of `handlerLocks`: taken by a handler for itself alone, not shared.
+  static let exclusiveMark: UInt64 = 1 << 55
+
+  func isShared(_ discipline: Int) -> Bool { scenario.locks[discipline].isShared == true }
+
+  /// The key of what a handler must take to wait for a lock that is held.
+  func conflictKey(_ lock: UInt64, _ discipline: Int) -> UInt64 {
+    handlerKey(lock) ^ (isShared(discipline) ? World.exclusiveMark : 0)
+  }
+
   /// Whether what a whole search decides says that a violation counts.
   func isConfirmed(_ v: Violation) -> Bool {
-    if let lock = v.onlyIfHandlerTakes, handlerLocks[lock] == nil { return false }
+    if let lock = v.onlyIfHandlerTakes, handlerSite(of: lock) == nil { return false }
+    if let strand = v.unlessHandlerStack, handlerStacks.strands.contains(strand) { return false }
     if let word = v.unlessSynchronised, synchronisation.contains(word) { return false }
     return true
   }
 
-  struct OwnerKey {
+  /// Where some handler takes a lock, by `handlerKey`; nil: none does.
+  func handlerSite(of key: UInt64) -> UInt64? { handlerLocks[key] ?? handlerStacks.site(of: key) }
+
+  struct OwnerKey: Equatable {
     let strand: UInt64
     let depth: Int
   }
@@ -107,7 +144,11 @@ final class World {
   var cpu: CPU { machine.cpus[cpuIndex] }
 
   init(scenario: Scenario, image: PreparedImage, reductions: Set<Reduction>) throws {
-    let scenario = Harness.withLines(scenario)
+    var scenario = Harness.withLines(scenario)
+    // Locks that markers tell of have disciplines of their own, behind the scenario's.
+    if image.markers.values.contains(where: \.isLockOperation) {
+      scenario.locks += World.markedDisciplines
+    }
     self.scenario = scenario
     harness = scenario.calls == nil ? nil : try Harness(scenario: scenario, image: image)
     let image = harness?.image ?? image
@@ -162,6 +203,7 @@ final class World {
     raisesLate = reductions.contains(.late)
     scrubs = reductions.contains(.stack)
     reuses = reductions.contains(.reuse)
+    persists = reductions.contains(.persistent)
   }
 
   // MARK: Resolving names
@@ -193,9 +235,13 @@ final class World {
         hook(try address(of: f, for: "try-acquire")) { $0.tryAcquire = i }
       }
       for f in lock.release { hook(try address(of: f, for: "release")) { $0.release = i } }
+      if case .symbol(let name) = lock.lockPlace { _ = try address(of: name, for: "lock") }
       for l in lock.handedOver { handedOver.insert(try address(of: l, for: "handed-over lock")) }
     }
     for f in scenario.until ?? [] { hook(try address(of: f, for: "until")) { $0.isEnd = true } }
+    for (address, marker) in image.markers { hook(address) { $0.marker = marker } }
+    marksChoices = image.markers.values.contains(.choose)
+    marksInterest = image.markers.values.contains(.interestBegins)
     for f in scenario.ends { hook(try address(of: f, for: "ends")) { $0.ends = true } }
     for f in scenario.assertions {
       hook(try address(of: f, for: "assertions")) { $0.isAssertion = true }
@@ -246,6 +292,7 @@ final class World {
         cpu.cpl == 3 ? cpu[CPU.Word.kernelGSBase] : cpu.base(CPU.Segment.gs)
     }
     cpuIndex = 0
+    fillUnusedStacks()
     memory.setBase()
     machine.observation.stopAtShared = true
     machine.keepsOutput = false
@@ -357,8 +404,8 @@ final class World {
     for (i, key) in owners.enumerated() where key.strand == strand && key.depth == depth {
       return UInt32(i + 1)
     }
-    owners.append(OwnerKey(strand: strand, depth: depth))
-    return UInt32(owners.count)
+    owners = registry.enter(OwnerKey(strand: strand, depth: depth))
+    return owner(strand: strand, depth: depth)
   }
 
   /// Records of entries in flight whose frames lie on the present strand, innermost first.
@@ -465,4 +512,5 @@ struct HookSite {
   var switches = false
   /// All work is done here.
   var isEnd = false
+  var marker: Marker?
 }

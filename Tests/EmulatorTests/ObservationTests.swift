@@ -130,6 +130,15 @@ import Testing
     #expect(machine.observation.readsBelowStack == 2)
   }
 
+  @Test func updates_below_the_stack_pointer_are_visible_in_ring_0() {
+    cpu.rsp = 0x7000
+    start([0x90, 0x01, 0x44, 0x24, 0xFC])  // nop; add [esp - 4], eax
+    #expect(machine.run(cpu: 0, limit: 5) == .visible)
+    #expect(cpu.rip == TestMachine.code + 1)
+    #expect(machine.run(cpu: 0, limit: 1, passFirst: true) == .limit)
+    #expect(machine.observation.readsBelowStack > 0)
+  }
+
   @Test func loads_below_the_stack_pointer_are_visible_in_ring_0() {
     cpu.rsp = 0x7000
     start([0x90, 0x8B, 0x44, 0x24, 0xFC])  // nop; mov eax, [esp - 4]

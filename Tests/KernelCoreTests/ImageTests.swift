@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: KernelImages.all.keys.sorted())
   func imageIsAnELFForItsMachineWithAMultibootHeader(name: String) throws {
     let image = try #require(KernelImages.image(named: name))
-    let isWide = name.hasPrefix("core-x86-64")
+    let isWide = name.contains("-x86-64")
     // 32 or 64 bits, little-endian; executable, Intel 80386 or x86-64.
     #expect(image.starts(with: [0x7F, 0x45, 0x4C, 0x46, isWide ? 2 : 1, 1, 1]))
     #expect(image[16...19].elementsEqual([2, 0, isWide ? 62 : 3, 0]))
@@ -46,7 +46,9 @@ let rightImages = ["core-i386", "core-x86-64"]
 @Suite(.enabled(if: qemu, "QEMU is not installed"))
 struct QEMUTests {
   /// What an image says on the serial port, and whether it ended by itself.
-  private func boot(_ name: String, _ line: String) throws -> (output: String, ended: Bool) {
+  private func boot(_ name: String, _ line: String, cpus: Int = 1) throws -> (
+    output: String, ended: Bool
+  ) {
     let image = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try Data(#require(KernelImages.image(named: name))).write(to: image)
     defer { try? FileManager.default.removeItem(at: image) }
@@ -55,7 +57,7 @@ struct QEMUTests {
     let pipe = Pipe()
     process.executableURL = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "boot-in-qemu.sh")
-    process.arguments = [image.path, line]
+    process.arguments = [image.path, line, String(cpus)]
     process.standardOutput = pipe
     try process.run()
     let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
@@ -93,4 +95,30 @@ struct QEMUTests {
     #expect(run.output == "tasks: \(names)\n\(output)all tasks have exited\n")
     #expect(run.ended)
   }
+
+  @Test(arguments: imagesForSeveralCPUs, [1, 2, 4])
+  func severalCPUsSayTheSame(image: String, cpus: Int) throws {
+    for (line, output) in linesForSeveralCPUs {
+      let run = try boot(image, line + " exit=qemu", cpus: cpus)
+      #expect(run.output == output, "\(line)")
+      #expect(run.ended, "\(line)")
+    }
+  }
 }
+
+/// The right images of the core for several CPUs.
+let imagesForSeveralCPUs = ["smp-i386", "smp-x86-64"]
+
+/// What they say with a command line, on any number of CPUs.
+let linesForSeveralCPUs = [
+  (
+    "tasks=hello,hello,hello timer=yes",
+    "tasks: hello hello hello\n" + String(repeating: "hello\n", count: 9)
+      + "all tasks have exited\n"
+  ),
+  ("tasks=put,take", "tasks: put take\nall tasks have exited\n"),
+  ("tasks=down,up", "tasks: down up\nall tasks have exited\n"),
+  ("tasks=lock,lock,lock", "tasks: lock lock lock\nall tasks have exited\n"),
+  ("works=queue,queue,queue,queue", "all works are done\n"),
+  ("works=frame,ticket,frame,ticket", "all works are done\n"),
+]

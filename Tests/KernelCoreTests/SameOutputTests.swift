@@ -27,4 +27,20 @@ import Testing
       String(decoding: machine.serialOutput, as: UTF8.self)
         == "tasks: \(names)\n\(output)all tasks have exited\n")
   }
+
+  @Test(arguments: imagesForSeveralCPUs, [1, 2, 3, 4])
+  func severalCPUsSayInOurMachineWhatTheySayInQEMU(image: String, cpus: Int) throws {
+    let bytes = try #require(KernelImages.image(named: image))
+    for (line, output) in linesForSeveralCPUs {
+      let machine = Machine(cpuCount: cpus, ramBytes: 8 << 20)
+      try machine.loadMultiboot(ELFImage(bytes), commandLine: line + " exit=qemu")
+      var stop = Stop.limit
+      while stop != .exit && machine.instructions < 100_000_000 {
+        stop = machine.runAll(limit: 1_000_000).stop
+        if stop == .shutdown || stop == .unmodelled || stop == .halted { break }
+      }
+      #expect(stop == .exit, "\(line) on \(cpus): \(machine.unmodelled ?? "")")
+      #expect(String(decoding: machine.serialOutput, as: UTF8.self) == output, "\(line)")
+    }
+  }
 }

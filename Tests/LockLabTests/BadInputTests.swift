@@ -30,6 +30,22 @@ import Testing
     try workshop.expectFailure("check", "no.yml", says: "no.yml: no such file")
   }
 
+  @Test func an_image_that_is_not_built_yet() throws {
+    func job(_ image: String) -> String {
+      "version: 1\nimages: {k: {\(image)}}\nscenarios: [{name: s, image: k}]\n"
+    }
+    try workshop.write("hint.yml", job("file: build/k.elf, build: make kernel"))
+    try workshop.expectFailure(
+      "check", "hint.yml", says: "build/k.elf: no such file; this builds it: make kernel")
+    try workshop.write("plain.yml", job("file: build/k.elf"))
+    try workshop.expectFailure(
+      "check", "plain.yml",
+      says: "build/k.elf: no such file; it is the image 'k' of plain.yml, to be built first")
+    try workshop.write("wrong.yml", job("builtin: core-i386, build: make kernel"))
+    try workshop.expectFailure(
+      "check", "wrong.yml", says: "wrong.yml:2:38: 'build' says how a {file: PATH} is made")
+  }
+
   @Test func a_folder_or_a_device_is_no_image() throws {
     try workshop.expectFailure("check", "--image", ".", says: ".: is a folder, not a file")
     try workshop.expectFailure(

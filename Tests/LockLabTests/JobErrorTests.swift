@@ -49,7 +49,9 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:3:12: there is no scenario"),
     .init(
       "an image of two kinds", "version: 1\nimages: {k: {file: a, builtin: b}}\nscenarios: []\n",
-      says: "locklab.yml:2:13: an image is either {builtin: NAME} or {file: PATH}"),
+      says:
+        "locklab.yml:2:13: an image is one of {builtin: NAME}, {file: PATH} and {objects: [a.o, libb.a]}"
+    ),
     .init(
       "a scenario twice",
       "version: 1\nimages: {k: {file: idle.elf}}\nscenarios:\n  - name: s\n  - name: s\n",
@@ -105,7 +107,7 @@ struct JobMistake: CustomTestStringConvertible {
       says: "locklab.yml:5:13: expected `clean` or {violated: [RULES]}"),
     .scenario(
       "an unknown mechanism", "covers: [M36]",
-      says: "locklab.yml:5:14: 'M36' is neither a rule nor one of M1 to M35"
+      says: "locklab.yml:5:14: 'M36' is neither a rule nor one of M1 to M35 and H1 to H13"
         + "; did you mean 'M16', 'M26' or 'M3'?"),
     .scenario(
       "a patch without action", "patches: [{symbol: _start, instruction: cli}]",

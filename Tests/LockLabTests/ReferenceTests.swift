@@ -78,6 +78,53 @@ import Testing
     ("no-kernel-stack-64", "triple-fault", 1),
     ("yield-without-cli-64", "assertion", 0),
     ("last-look-64", "assertion", 3),
+    // Several CPUs, on both machines.
+    ("smp-interrupts-off-only", "data-race", 0),
+    ("smp-read-without-lock", "data-race", 0),
+    ("smp-own-run-lock", "data-race", 0),
+    ("smp-dying-stack", "data-race", 0),
+    ("smp-inverted", "lock-order-inversion", 0),
+    ("smp-early-release", "task-on-two-cpus", 0),
+    ("smp-one-entry-stack", "stack-reuse", 0),
+    ("smp-old-run-lock", "lock-wrong-owner", 0),
+    ("smp-inverted", "deadlock", 0),
+    ("smp-frame-without-interrupts", "deadlock", 0),
+    ("smp-late-note", "deadlock", 0),
+    ("smp-ticket-with-interrupts", "deadlock", 1),
+    ("smp-unmasked-flag", "deadlock", 0),
+    ("smp-late-sleep", "lost-wakeup", 0),
+    ("smp-late-waits", "lost-wakeup", 0),
+    ("smp-early-sti", "lost-wakeup", 0),
+    ("smp-killed-with-mutex", "lost-wakeup", 1),
+    ("smp-plain-under-spin", "deadlock-on-preemption", 1),
+    ("smp-eoi-by-next", "spurious-eoi", 0),
+    ("smp-wake-without-eoi", "missing-eoi", 0),
+    ("smp-killed-without-eoi", "eoi-after-switch", 1),
+    ("smp-killed-with-lock", "lock-held-at-switch", 1),
+    ("smp-late-saved-bit", "lock-flags-not-restored", 1),
+    ("smp-interrupts-off-only-64", "data-race", 0),
+    ("smp-read-without-lock-64", "data-race", 0),
+    ("smp-own-run-lock-64", "data-race", 0),
+    ("smp-dying-stack-64", "data-race", 0),
+    ("smp-inverted-64", "lock-order-inversion", 0),
+    ("smp-early-release-64", "task-on-two-cpus", 0),
+    ("smp-one-entry-stack-64", "stack-reuse", 0),
+    ("smp-old-run-lock-64", "lock-wrong-owner", 0),
+    ("smp-inverted-64", "deadlock", 0),
+    ("smp-frame-without-interrupts-64", "deadlock", 0),
+    ("smp-late-note-64", "deadlock", 0),
+    ("smp-ticket-with-interrupts-64", "deadlock", 1),
+    ("smp-unmasked-flag-64", "deadlock", 0),
+    ("smp-late-sleep-64", "lost-wakeup", 0),
+    ("smp-late-waits-64", "lost-wakeup", 0),
+    ("smp-early-sti-64", "lost-wakeup", 0),
+    ("smp-killed-with-mutex-64", "lost-wakeup", 1),
+    ("smp-plain-under-spin-64", "deadlock-on-preemption", 1),
+    ("smp-eoi-by-next-64", "spurious-eoi", 0),
+    ("smp-wake-without-eoi-64", "missing-eoi", 0),
+    ("smp-killed-without-eoi-64", "eoi-after-switch", 1),
+    ("smp-killed-with-lock-64", "lock-held-at-switch", 1),
+    ("smp-late-saved-bit-64", "lock-flags-not-restored", 1),
   ]
 
   @Test func everyScenarioMeetsItsExpectationWithTheFewestInterrupts() throws {
@@ -105,6 +152,20 @@ import Testing
         "\(wanted.scenario): \(wanted.rule)")
     }
 
+    // Row by row, in the documentation.
+    let catalogue = try workshop.locklab("catalogue")
+    let documented = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../docs/catalogue.md")
+    let text = try String(contentsOf: documented, encoding: .utf8)
+    #expect(catalogue.status == 0, "\(catalogue.errors)")
+    let (now, before) = (Self.lines(catalogue.output), Self.lines(text))
+    #expect(
+      now == before,
+      """
+      docs/catalogue.md is out of date: `make catalogue` writes it anew. \
+      New: \(now.filter { !before.contains($0) }.prefix(5)); gone: \(before.filter { !now.contains($0) }.prefix(5))
+      """)
+
     // What was stored replays, each at the step where it was found.
     let ids = try workshop.locklab("query", "--format", "csv", "SELECT id FROM counterexample")
     for id in ids.output.split(whereSeparator: \.isNewline).dropFirst() {
@@ -114,11 +175,40 @@ import Testing
     }
   }
 
-  @Test func everyRuleThatIsCheckedHasAWrongBuild() throws {
+  private static func lines(_ text: String) -> [Substring] {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+  }
+
+  @Test func everyRowOfTheCatalogueHasARightBuildAndAWrongOneOnEachMachine() throws {
     let workshop = try Workshop()
-    let rules = Set(Self.caught.map(\.rule))
-    let listed = try workshop.locklab("list", "--format", "json")
-    #expect(listed.status == 0)
-    for rule in rules { #expect(listed.output.contains("\"\(rule)\"")) }
+    let lacks = try workshop.locklab("catalogue", "--lacks")
+    #expect(lacks == Outcome(status: 0, output: "", errors: ""))
+  }
+
+  @Test func aRowThatNothingCoversIsMissed() throws {
+    let workshop = try Workshop()
+    let lacks = try workshop.locklab(
+      "catalogue", "--lacks", "--scenario", "levels", "--scenario", "one-level")
+    #expect(lacks.status == 1)
+    let lines = lacks.output.split(separator: "\n")
+    #expect(lines.contains("M34: no wrong build on i386"))
+    #expect(lines.contains("M35: no clean scenario on x86-64"))
+    #expect(lines.contains("deadlock: no clean scenario on i386"))
+    // What does not exist on a machine cannot lack there.
+    #expect(!lines.contains { $0.hasPrefix("M14:") && $0.hasSuffix("i386") })
+    #expect(!lines.contains { $0.hasPrefix("M35:") && $0.hasSuffix("i386") })
+  }
+
+  @Test func theCatalogueWantsAResultOfEachScenario() throws {
+    let workshop = try Workshop()
+    let check = try workshop.locklab(
+      "check", "--progress", "none", "--scenario", "not-handed-over")
+    #expect(check.status == 0)
+    let page = try workshop.locklab(
+      "catalogue", "--scenario", "not-handed-over", "--scenario", "writers")
+    #expect(page.status == 3)
+    #expect(
+      page.errors
+        == "locklab: locklab.db has no result of scenario 'writers': run 'locklab check' first\n")
   }
 }

@@ -268,7 +268,9 @@ import Testing
     #expect(try check("--db", "disk/locklab.db").status == 1)
   }
 
-  @Test(arguments: ["history", "diff", "merge", "export", "import", "backup", "prune", "query"])
+  @Test(arguments: [
+    "history", "diff", "merge", "export", "import", "backup", "prune", "query", "markers", "schema",
+  ])
   func every_verb_shows_examples(verb: String) throws {
     let help = try workshop.locklab(verb, "--help")
     #expect(help.status == 0)
@@ -280,7 +282,9 @@ import Testing
   func completion_knows_the_verbs(shell: String) throws {
     let script = try workshop.locklab("--generate-completion-script", shell)
     #expect(script.status == 0)
-    let missing = ["history", "diff", "merge", "prune", "not-reachable-in-these-bounds"].filter {
+    let missing = [
+      "history", "diff", "merge", "prune", "markers", "schema", "not-reachable-in-these-bounds",
+    ].filter {
       !script.output.contains($0)
     }
     #expect(missing.isEmpty)

@@ -26,12 +26,12 @@ import Testing
 
   private static func counterexamples(
     seeds: ClosedRange<UInt64>
-  ) throws -> [(WildKernel, PreparedImage, Counterexample)] {
-    var found: [(WildKernel, PreparedImage, Counterexample)] = []
+  ) throws -> [(SmallKernel, PreparedImage, Counterexample)] {
+    var found: [(SmallKernel, PreparedImage, Counterexample)] = []
     for seed in seeds {
-      let kernel = WildKernel(
+      let kernel = SmallKernel(
         seed: seed,
-        features: [WildKernel.Feature.allCases[Int(seed) % WildKernel.Feature.allCases.count]])
+        features: [SmallKernel.Feature.allCases[Int(seed) % SmallKernel.Feature.allCases.count]])
       let image = try kernel.kernel.prepared
       var options = ExplorationOptions()
       options.timeLimit = 2

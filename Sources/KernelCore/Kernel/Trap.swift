@@ -2,6 +2,7 @@ import Hardware
 
 let systemCallVector: UInt32 = 0x80
 private let nmiVector: UInt32 = 2
+private let machineCheckVector: UInt32 = 18
 
 /// Comes here from every entry, with interrupts off and the frame complete (entry.S).
 @inline(never)
@@ -16,7 +17,7 @@ func dispatchTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {
     keyboardInterrupt()
   case firstVector + mouseLine:
     mouseInterrupt()
-  case nmiVector:
+  case nmiVector, machineCheckVector:
     nonMaskableInterrupt()
   case firstVector + 7:
     break  // spurious: the request went away again; there is nothing to end

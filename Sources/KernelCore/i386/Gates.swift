@@ -21,6 +21,11 @@ func setUpGates() {
     installGate(vector, UInt32(vector_stub(vector)), interruptGate)
   }
   installGate(systemCallVector, UInt32(system_call_stub), userInterruptGate)
+  loadGates()
+}
+
+/// Makes this CPU use the table.
+func loadGates() {
   withUnsafePointer(to: &gates) {
     load_idt(TablePointer(limit: 129 * 8 - 1, base: UInt(bitPattern: $0)))
   }

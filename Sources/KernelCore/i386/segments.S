@@ -58,6 +58,9 @@ segments_load:
         movl    %eax, %ss
         movl    $TSS_SELECTOR, %eax
         ltr     %ax
+        movl    %cr4, %eax
+        orl     $CR4_MCE, %eax          // without it a machine check shuts the CPU down
+        movl    %eax, %cr4
         ret
         .size   segments_load, . - segments_load
 

@@ -27,6 +27,11 @@ func setUpGates() {
   installGate(14, vector_stub(14), interruptGate | UInt64(PAGE_FAULT_STACK))
   installGate(18, vector_stub(18), interruptGate | UInt64(MACHINE_CHECK_STACK))
   installGate(systemCallVector, system_call_stub, userInterruptGate)
+  loadGates()
+}
+
+/// Makes this CPU use the table.
+func loadGates() {
   withUnsafePointer(to: &gates) {
     load_idt(TablePointer(limit: 129 * 16 - 1, base: UInt(bitPattern: $0)))
   }

@@ -87,6 +87,9 @@ segments_load:
         write_msr MSR_STAR, 0, (USER_BASE << 16 | KERNEL_CODE)
         write_msr MSR_LSTAR, system_call_entry
         write_msr MSR_FMASK, SYSTEM_CALL_FLAGS
+        movq    %cr4, %rax
+        orq     $CR4_MCE, %rax          // without it a machine check shuts the CPU down
+        movq    %rax, %cr4
         ret
         .size   segments_load, . - segments_load
 

@@ -100,15 +100,30 @@ extension ScenarioReader {
       rawValue: try node.choice(names, what: "calling convention"))
   }
 
+  mutating func readPerCPU(_ node: JobNode) throws {
+    result.symbols["per-cpu"] = []
+    let known = ["register", "start", "end", "offsets", "offset", "number"]
+    let fields = try node.fields(known, of: "`per-cpu`")
+    guard let start = fields["start"], let end = fields["end"] else {
+      throw node.error("`per-cpu` needs the symbols at its `start` and `end`")
+    }
+    let register = try fields["register"]?.choice(["gs", "fs"], what: "segment register") ?? "gs"
+    var data = PerCPUData(
+      usesGS: register == "gs", start: try use(start, for: "per-cpu"),
+      end: try use(end, for: "per-cpu"))
+    data.offsets = try fields["offsets"].map { try use($0, for: "per-cpu") }
+    data.offset = try fields["offset"].map { try use($0, for: "per-cpu") }
+    data.number = try fields["number"].map { try use($0, for: "per-cpu") }
+    result.scenario.perCPU = data
+  }
+
   // MARK: Stubs
 
   mutating func readStubs(_ node: JobNode) throws {
     result.symbols["stubs"] = []
-    result.stubPlaces = [:]
     result.scenario.stubs = try node.entries().map { key, value in
       let name = try key.text()
       result.symbols["stubs", default: []].append(.init(symbol: name, place: key.node.place))
-      result.stubPlaces[name] = key.node.place
       return Stub(symbol: name, action: try stubAction(value))
     }
   }
@@ -136,6 +151,7 @@ extension ScenarioReader {
 
   mutating func expressions(_ node: JobNode, for key: String) throws -> [String] {
     result.symbols[key] = []
+    result.expressions[key] = []
     return try node.items().map { try expression($0, for: key) }
   }
 
@@ -143,7 +159,9 @@ extension ScenarioReader {
     let text = node.wholeNumber.map { String($0) }
     let written = try text ?? node.text()
     do {
-      for symbol in try Expression(written).symbols {
+      let expression = try Expression(written)
+      result.expressions[key, default: []].append((expression, node.node.place))
+      for symbol in expression.symbols {
         result.symbols[key, default: []].append(.init(symbol: symbol, place: node.node.place))
       }
     } catch let problem as Expression.Problem {
@@ -154,6 +172,7 @@ extension ScenarioReader {
 
   mutating func readObserved(_ node: JobNode) throws {
     result.symbols["observe"] = []
+    result.expressions["observe"] = []
     let observed: [Observed] =
       node.isMapping
       ? try node.entries().map { key, value in
@@ -176,7 +195,7 @@ extension ScenarioReader {
   mutating func checkCalls(_ fields: [String: JobNode], _ node: JobNode) throws {
     let scenario = result.scenario
     guard let calls = scenario.calls else {
-      if let key = ["handlers", "convention"].first(where: { fields[$0] != nil }) {
+      if let key = ["handlers", "convention", "per-cpu"].first(where: { fields[$0] != nil }) {
         throw fields[key]!.error("`\(key)` goes with `calls`; an image that boots has its own")
       }
       if let source = scenario.sources.first(where: { $0.function != nil }) {

@@ -6,6 +6,8 @@ struct Job {
   /// As the user named it; for messages.
   var file: String
   var images: [String: ImageSource]
+  /// Commands that build images, for whoever has not built them yet.
+  var builds: [String: String] = [:]
   var scenarios: [JobScenario]
   /// What is to be linked, by the image's name. Of all scenarios, whichever are chosen later: the image
   /// is the same in each run.
@@ -52,8 +54,8 @@ struct JobScenario {
   var place: JobError.Place?
   /// Symbols that the image must have, by the scenario's key that names them.
   var symbols: [String: [SymbolUse]] = [:]
-  /// Where each stub is named.
-  var stubPlaces: [String: JobError.Place?] = [:]
+  /// Expressions with where they are.
+  var expressions: [String: [(expression: Model.Expression, place: JobError.Place?)]] = [:]
   /// What a report says besides the search's own notes.
   var notes: [String] = []
   /// The job is in the program, not in a file.
@@ -68,12 +70,13 @@ struct JobScenario {
 }
 
 extension Job {
-  /// The job of the reference kernel core, which the program carries: a file for each machine, with
-  /// defaults of its own.
+  /// The job of the reference kernel core, which the program carries: a file for each machine, and one for
+  /// several CPUs, with defaults of its own.
   static func reference() throws -> Job {
     let files = [
       ("reference.yml", PackageResources.reference_yml),
       ("reference-x86-64.yml", PackageResources.reference_x86_64_yml),
+      ("reference-smp.yml", PackageResources.reference_smp_yml),
     ]
     let jobs = try files.map { name, bytes in
       try Job(yaml: String(decoding: bytes, as: UTF8.self), file: name, folder: nil)
@@ -135,7 +138,7 @@ extension Job {
       throw version.error("this LockLab reads job files of version 1")
     }
     self.file = file
-    images = try Self.images(try required("images"), folder: folder)
+    (images, builds) = try Self.images(try required("images"), folder: folder)
     scenarios = []
 
     var names: [String: JobError.Place?] = [:]
@@ -176,11 +179,14 @@ extension Job {
     return request
   }
 
-  private static func images(_ node: JobNode, folder: URL?) throws -> [String: ImageSource] {
+  private static func images(
+    _ node: JobNode, folder: URL?
+  ) throws -> ([String: ImageSource], builds: [String: String]) {
     var images: [String: ImageSource] = [:]
+    var builds: [String: String] = [:]
     for (key, value) in try node.entries() {
       let name = try key.text()
-      let fields = try value.fields(["builtin", "file", "objects"], of: "an image")
+      let fields = try value.fields(["builtin", "file", "objects", "build"], of: "an image")
       func path(_ node: JobNode) throws -> String {
         let path = try node.text()
         return path.hasPrefix("/") || folder == nil
@@ -197,8 +203,36 @@ extension Job {
         throw value.error(
           "an image is one of {builtin: NAME}, {file: PATH} and {objects: [a.o, libb.a]}")
       }
+      if let build = fields["build"] {
+        guard fields["builtin"] == nil else {
+          throw build.error("'build' says how a {file: PATH} or {objects: [PATH]} is made")
+        }
+        builds[name] = try build.text()
+      }
     }
     guard !images.isEmpty else { throw node.error("there is no image") }
-    return images
+    return (images, builds)
+  }
+}
+
+extension Job {
+  /// Loads one of the images; where its file is not there, the error says what would build it.
+  func load(image name: String, disks: [String]) throws -> LoadedImage {
+    let source = images[name]!
+    if case .file(let path) = source, !FileManager.default.fileExists(atPath: path) {
+      if let build = builds[name] {
+        throw Failure("\(path): no such file; this builds it: \(build)")
+      }
+      if path != file {
+        throw Failure(
+          "\(path): no such file; it is the image '\(name)' of \(file), to be built first")
+      }
+    }
+    guard let request = links[name] else { 
+      return try LoadedImage(source, name: name, disks: disks)
+    }
+    return try LoadedImage(
+      .bytes(try Linker(request: request).link(), origin: source.origin), name: name,
+      disks: disks)
   }
 }

@@ -45,6 +45,7 @@ struct ScenarioReader {
     "calls": { try $0.readCalls($1) },
     "handlers": { try $0.readHandlers($1) },
     "convention": { try $0.readConvention($1) },
+    "per-cpu": { try $0.readPerCPU($1) },
     "stubs": { try $0.readStubs($1) },
     "expected-exceptions": {
       $0.result.scenario.expectedExceptions = try $1.list().map { try $0.number(0...31) }
@@ -133,40 +134,6 @@ struct ScenarioReader {
   static func data(_ node: JobNode) throws -> [UInt8] {
     if case .sequence = node.node { return try node.list().map { UInt8(try $0.number(0...255)) } }
     return try node.hexBytes()
-  }
-
-  private mutating func readLocks(_ node: JobNode) throws {
-    result.symbols["locks"] = []
-    result.scenario.locks = []
-    let known = [
-      "kind", "acquire", "release", "try-acquire", "lock-argument", "flags-argument", "handed-over",
-    ]
-    for item in try node.list() {
-      let fields = try item.fields(known, of: "a lock")
-      func names(_ key: String) throws -> [JobNode] { try fields[key]?.items() ?? [] }
-      var lock = LockDiscipline(
-        acquire: try names("acquire").map { try use($0, for: "locks") },
-        release: try names("release").map { try use($0, for: "locks") })
-      guard !lock.acquire.isEmpty, !lock.release.isEmpty else {
-        throw item.error("a lock needs the functions that `acquire` and `release` it")
-      }
-      lock.tryAcquire = try names("try-acquire").map { try use($0, for: "locks") }
-      lock.handedOver = try names("handed-over").map { try use($0, for: "locks") }
-      if let kind = fields["kind"] {
-        let names = LockDiscipline.Kind.allCases.map(\.rawValue)
-        lock.kind = LockDiscipline.Kind(rawValue: try kind.choice(names, what: "kind of lock"))!
-      }
-      if let argument = fields["lock-argument"] { lock.lockArgument = try argument.number(1...16) }
-      if let argument = fields["flags-argument"] {
-        guard lock.kind == .value else {
-          throw argument.error("only a lock of kind 'value' hands its flags to release")
-        }
-        lock.flagsArgument = try argument.number(1...16)
-      } else if lock.kind != .value {
-        lock.flagsArgument = nil
-      }
-      result.scenario.locks.append(lock)
-    }
   }
 
   private mutating func readEntry(_ node: JobNode) throws {
@@ -260,12 +227,14 @@ struct ScenarioReader {
   private static func covered(_ node: JobNode) throws -> [String] {
     try node.list().map { item in
       let name = try item.text()
-      if Mechanism.info(name) != nil { return name }
+      if Mechanism.info(name) != nil || Lesson.info(name) != nil { return name }
       guard RuleCatalogue.info(name) != nil else {
-        let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
+        let names =
+          RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name) + Lesson.all.map(\.name)
         let hint = Suggestion.hint(for: name, among: names)
         throw item.error(
-          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count)\(hint)")
+          "'\(name)' is neither a rule nor one of M1 to M\(Mechanism.all.count) and H1 to "
+            + "H\(Lesson.all.count)\(hint)")
       }
       return name
     }

@@ -56,7 +56,10 @@ struct Linker {
   private var script: String {
     let functions = request.stubs.filter { $0.value == Stub.size }.keys.sorted()
     let variables = request.stubs.filter { $0.value != Stub.size }.sorted { $0.key < $1.key }
-    let room = functions.map { "    PROVIDE(\"\($0)\" = .); . += \(Stub.size);" }
+    // UD2: a scenario that stubs it writes something else there.
+    let room = functions.map {
+      "    PROVIDE(\"\($0)\" = .); SHORT(0x0b0f); . += \(Stub.size - 2);"
+    }
     let data = variables.map {
       "    . = ALIGN(16); PROVIDE(\"\($0.key)\" = .); . += \($0.value);"
     }
@@ -69,6 +72,9 @@ struct Linker {
       \(room.joined(separator: "\n"))
         } :image
         .rodata : { *(.rodata .rodata.*) } :image
+        .locklab.percpu : ALIGN(64) {
+          PROVIDE(__per_cpu_start = .); *(.data..percpu .data..percpu.*) PROVIDE(__per_cpu_end = .);
+        } :image
         .data : { *(.data .data.*) } :image
         .bss : {
           *(.bss .bss.*) *(COMMON)
@@ -89,7 +95,8 @@ struct Linker {
       let others = missing.dropFirst().map { "'\($0.symbol)'" }
       let more =
         others.isEmpty
-        ? "" : "; so do " + others.prefix(8).joined(separator: ", ")
+        ? ""
+        : "; so do " + others.prefix(8).joined(separator: ", ")
           + (others.count > 8 ? " and \(others.count - 8) more" : "")
       return error(
         "'\(first.symbol)' is missing: \(first.place) wants it\(more.replacing("so do", with: "missing too:"))"
@@ -120,7 +127,8 @@ struct Linker {
           places.append(shortened(String(place.output.1)))
         }
         note(String(match.output.1), places.reversed().joined(separator: ", "))
-      } else if let match = line.firstMatch(of: /([^ :]+\.o|[^ :]+\.a\([^)]*\)): in function [`'](.+)':/)
+      } else if let match = line.firstMatch(
+        of: /([^ :]+\.o|[^ :]+\.a\([^)]*\)): in function [`'](.+)':/)
       {
         object = "\(shortened(String(match.output.1))):(\(match.output.2))"
       } else if let match = line.firstMatch(of: /^(.*?): undefined reference to [`'](.+)'/) {

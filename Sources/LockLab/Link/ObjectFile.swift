@@ -15,8 +15,9 @@ struct ObjectFile {
   init(_ path: String) throws {
     self.path = path
     let bytes = try readFile(path, limit: 1 << 30)
-    guard let found = bytes.starts(with: Array("!<arch>\n".utf8))
-      ? try Self.ofArchive(bytes, path) : try Self.ofObject(bytes[...], path)
+    guard
+      let found = bytes.starts(with: Array("!<arch>\n".utf8))
+        ? try Self.ofArchive(bytes, path) : try Self.ofObject(bytes[...], path)
     else { throw Failure("\(path): the archive has no object file in it") }
     architecture = found
   }

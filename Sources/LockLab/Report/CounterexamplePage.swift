@@ -107,8 +107,9 @@ struct CounterexamplePage {
     }
     var cpu = 0
     for step in counterexample.schedule.steps {
-      if step.cpu != cpu || step.raise != nil { flush(cpu) }
+      if step.cpu != cpu || step.raise != nil || step.value != nil { flush(cpu) }
       cpu = step.cpu
+      if let value = step.value { sentences.append("the marker yields \(value)") }
       if let raise = step.raise {
         let sources = stored.scenario.sources
         sentences.append(

@@ -50,10 +50,10 @@ struct ScenarioTable {
     }
     return outcomes(result)
       + notes.flatMap { note in
-      printable(note).wrapped(to: max(terminal.width - 6, 30)).enumerated().map { index, line in
-        "     " + terminal.styled(line, .dim)
+        printable(note).wrapped(to: max(terminal.width - 6, 30)).enumerated().map { index, line in
+          "     " + terminal.styled(line, .dim)
+        }
       }
-    }
   }
 
   /// A row for each outcome, a column for each observed value.

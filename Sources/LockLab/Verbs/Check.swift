@@ -14,11 +14,14 @@ struct Check: ParsableCommand {
         locklab check locklab.yml --scenario 'mouse-*' --time-limit 5m
         locklab check --image kernel.elf --from scheduler_start
         locklab check --format json > result.json
+        locklab check locklab.yml --workers 8 --memory-limit 32G
+        locklab check locklab.yml --resume
         locklab check locklab.yml --shard 2/4 --report junit=locklab.xml --report sarif=locklab.sarif
       """)
 
   @OptionGroup(title: "What to check") var job: JobOptions
   @OptionGroup(title: "How to explore") var exploration: ExplorationFlags
+  @OptionGroup(title: "Long runs") var checkpoints: CheckpointFlags
   @OptionGroup var database: DatabaseOption
   @OptionGroup var output: FormatOption
   @OptionGroup(title: "Reports") var reports: ReportFlags
@@ -30,7 +33,8 @@ struct Check: ParsableCommand {
     let plan = try Plan(job)
     let store = try Store(path: database.path, access: .write)
     let examination = try Examination(
-      plan, store: store, flags: exploration, progress: ProgressReport(progress.progress))
+      plan, store: store, flags: exploration, progress: ProgressReport(progress.progress),
+      checkpoints: checkpoints, database: database.path)
     let outcomes = try examination.run(showing: output.format == .text)
     let status = Check.status(of: outcomes)
     try examination.finish(status)

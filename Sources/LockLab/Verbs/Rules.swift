@@ -3,7 +3,7 @@ import Model
 
 struct Rules: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "List the rules, or explain one (or a mechanism, M1 to M35).",
+    abstract: "List the rules, or explain one (or a mechanism, M1 to M35, or a lesson, H1 to H13).",
     discussion: """
       EXAMPLES
         locklab rules
@@ -11,7 +11,7 @@ struct Rules: ParsableCommand {
         locklab rules M14
       """)
 
-  @Argument(help: "A rule, or a mechanism such as M14.") var name: String?
+  @Argument(help: "A rule, a mechanism such as M14, or a lesson of real kernels such as H5.") var name: String?
   @OptionGroup var output: FormatOption
 
   private struct Entry: Encodable {
@@ -35,7 +35,14 @@ struct Rules: ParsableCommand {
           explanation: mechanism.explanation, needsLocks: false,
           checked: true))
     }
-    let names = RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name)
+    if let lesson = Lesson.info(name.uppercased()) {
+      return try show(
+        Entry(
+          name: lesson.name, group: "Lessons", summary: lesson.summary,
+          explanation: lesson.explanation, needsLocks: false, checked: true))
+    }
+    let names =
+      RuleCatalogue.all.map(\.name) + Mechanism.all.map(\.name) + Lesson.all.map(\.name)
     let hint = Suggestion.hint(for: name, among: names)
     throw Failure(
       "there is no rule '\(name)'\(hint.isEmpty ? "; `locklab rules` lists them" : hint)")

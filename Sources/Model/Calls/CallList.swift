@@ -55,6 +55,26 @@ public enum CallingConvention: String, Codable, Sendable, CaseIterable {
   case regparm
 }
 
+/// Data that each CPU has a copy of, reached through a segment register: CPU 0 has the image's own.
+public struct PerCPUData: Codable, Sendable, Equatable {
+  /// GS, or else FS.
+  public var usesGS: Bool
+  /// Symbols of its beginning and end in the image.
+  public var start: String
+  public var end: String
+  /// An array with the distance of each CPU's copy from the image's own.
+  public var offsets: String?
+  /// Variables within it that have this distance, and the CPU's number.
+  public var offset: String?
+  public var number: String?
+
+  public init(usesGS: Bool, start: String, end: String) {
+    self.usesGS = usesGS
+    self.start = start
+    self.end = end
+  }
+}
+
 /// A generated function in place of one that is missing, or that is not to be executed.
 public struct Stub: Codable, Sendable, Equatable {
   public enum Action: Codable, Sendable, Equatable {

@@ -13,6 +13,7 @@ struct Harness {
 
   private let scenario: Scenario
   private let layout: HarnessLayout
+  private let perCPU: PerCPUCopies?
   private let code: CodeWriter
   private let starts: [UInt64]
   /// Handler of each vector; 0: none.
@@ -52,9 +53,12 @@ struct Harness {
     let count = calls.reduce(0) { $0 + $1.calls.reduce(0) { $0 + min($1.times, 16) } }
     let handlers = scenario.sources.count + (scenario.handlers?.count ?? 0)
     let codeBytes = (count * 256 + handlers * 256 + 8192 + 4095) & ~4095
-    let tableBytes = 4096 * (16 + Int(ram >> 21) / 512)
+    let tableBytes =
+      4096 * (16 + Int(ram >> 21) / 512)
       + elf.segments.reduce(0) { $0 + Int($1.memorySize >> 21 + 4) * 4096 }
-    let size = UInt64(8192 + codeBytes + tableBytes + stackBytes)
+    let copies = try scenario.perCPU.map { try PerCPUCopies($0, scenario, elf, original) }
+    let copyBytes = (copies?.bytes ?? 0) * scenario.cpus
+    let size = UInt64(8192 + codeBytes + tableBytes + stackBytes + copyBytes)
     let taken = elf.segments.map { $0.physical..<($0.physical + $0.memorySize) }
     let above = ((taken.map(\.upperBound).max() ?? 0) + 0xFFF) & ~0xFFF
     guard
@@ -62,7 +66,9 @@ struct Harness {
         base + size <= (base == 0x1_0000 ? 0x9_F000 : ram)
           && !taken.contains { $0.overlaps(base..<base + size) }
       })
-    else { throw fail("the image and the stacks of the calls do not fit into memory; raise `memory:`") }
+    else {
+      throw fail("the image and the stacks of the calls do not fit into memory; raise `memory:`")
+    }
     let layout = HarnessLayout(base: base)
     var rest: [UInt64] = []
     var stacks: [(name: String, low: UInt64, high: UInt64)] = []
@@ -182,6 +188,7 @@ struct Harness {
       }
       tables = made
     }
+    perCPU = copies?.placed(at: stackBase)
     self.scenario = scenario
     self.layout = layout
     self.rest = rest
@@ -203,18 +210,24 @@ struct Harness {
       let (end, overflows) = segment.physical.addingReportingOverflow(segment.memorySize)
       if !overflows, end <= ram { next = max(next, end) }
     }
+    // Those that are elsewhere keep their distances: two of them can share a page.
+    let high = elf.segments.indices.filter { index in
+      let (end, overflows) = elf.segments[index].physical.addingReportingOverflow(
+        elf.segments[index].memorySize)
+      return overflows || end > ram
+    }
+    let first = high.map { elf.segments[$0].virtual & ~0xFFF }.min() ?? 0
+    let start = (next + 0xFFF) & ~0xFFF
     var moved = elf
-    for (index, segment) in elf.segments.enumerated() {
-      let (end, overflows) = segment.physical.addingReportingOverflow(segment.memorySize)
-      if !overflows, end <= ram { continue }
-      // Page offsets stay as they are.
-      let start = (next + 0xFFF) & ~0xFFF | segment.virtual & 0xFFF
-      next = start + segment.memorySize
-      guard next <= ram else {
+    for index in high {
+      let segment = elf.segments[index]
+      let distance = segment.virtual - first
+      guard distance <= ram, start + distance + segment.memorySize <= ram else {
         throw ScenarioError(
-          "scenario `\(scenario)`: the image needs \(next) bytes of memory; raise `memory:`")
+          "scenario `\(scenario)`: the image's segments do not fit into \(ram >> 20) MB of memory; raise `memory:`"
+        )
       }
-      moved = moved.moving(segment: index, to: start)
+      moved = moved.moving(segment: index, to: start + distance)
     }
     return moved
   }
@@ -233,22 +246,30 @@ struct Harness {
     let descriptors = layout.descriptors(cpus: scenario.cpus, is64Bit: is64Bit)
     put(descriptors, at: layout.gdt)
     put(
-      gates.flatMap { $0 == 0 ? Array(repeating: 0, count: is64Bit ? 2 : 1)
-        : HarnessLayout.gate($0, is64Bit: is64Bit) }, at: layout.idt)
+      gates.flatMap {
+        $0 == 0
+          ? Array(repeating: 0, count: is64Bit ? 2 : 1)
+          : HarnessLayout.gate($0, is64Bit: is64Bit)
+      }, at: layout.idt)
     machine.place(code.bytes[...], at: layout.code, size: UInt64(code.bytes.count))
     if let tables { put(tables.words, at: tablesBase) }
     for cpu in machine.cpus.indices {
       // No I/O permission bitmap: its offset lies behind the segment's limit.
       machine.memory.setValue(at: layout.task(cpu) + 0x64, size: 4, 0x80 << 16)
-      machine.start(
-        cpu,
-        in: InPlaceStart(
-          entry: starts[cpu], stack: stacks[cpu].high,
-          gdt: (layout.gdt, UInt64(descriptors.count * 8 - 1)),
-          idt: (layout.idt, UInt64(256 * (is64Bit ? 16 : 8) - 1)),
-          task: (
-            HarnessLayout.taskSelector(cpu), layout.task(cpu), HarnessLayout.taskSize - 1
-          ), pageTables: tables?.root, is64Bit: is64Bit))
+      let distance = perCPU?.install(cpu, in: machine) ?? 0
+      var place = InPlaceStart(
+        entry: starts[cpu], stack: stacks[cpu].high,
+        gdt: (layout.gdt, UInt64(descriptors.count * 8 - 1)),
+        idt: (layout.idt, UInt64(256 * (is64Bit ? 16 : 8) - 1)),
+        task: (
+          HarnessLayout.taskSelector(cpu), layout.task(cpu), HarnessLayout.taskSize - 1
+        ), pageTables: tables?.root, is64Bit: is64Bit)
+      if scenario.perCPU?.usesGS == true {
+        place.gsBase = distance
+      } else {
+        place.fsBase = distance
+      }
+      machine.start(cpu, in: place)
     }
     for route in routes {
       machine.route(line: route.line, to: route.cpu, vector: route.vector)

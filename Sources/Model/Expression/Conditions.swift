@@ -31,6 +31,18 @@ struct Conditions {
   }
 }
 
+extension Expression {
+  /// What is wrong with the expression on an image, in words; nil: it has a value there.
+  public func problem(on image: PreparedImage, cpus: Int) -> String? {
+    do {
+      _ = try Condition(self, image: image, cpus: cpus)
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+}
+
 /// Values of what a scenario observes where all work is done.
 public struct ObservedOutcome: Sendable, Equatable {
   /// In the order of the scenario's `observe`.
@@ -128,14 +140,16 @@ extension World {
       report(
         Violation(
           AssertionFailed.name, sites: [site], endsPath: true, details: details,
-          tags: [condition.text]))
+          // Which CPU was the last to be done makes no other defect of it.
+          identitySites: details.isEmpty ? .max : 0, tags: [condition.text]))
     }
   }
 }
 
-extension Explorer {
-  /// Takes down what is observed in a state where all work is done.
-  func noteOutcome(_ state: Int) {
+extension SearchWorker {
+  /// Takes down what is observed in a state where all work is done, which was found, or found by a
+  /// cheaper way, after a choice.
+  func noteOutcome(_ state: Int, after choice: Int) {
     guard !world.conditions.observed.isEmpty, world.isWorkDone else { return }
     var values: [Int64] = []
     for condition in world.conditions.observed {
@@ -147,20 +161,40 @@ extension Explorer {
         return
       }
     }
-    if outcomes[values] != nil { return }
-    if outcomes.count >= World.outcomeLimit {
-      obstacles["more than \(World.outcomeLimit) outcomes", default: 0] += 1
-      return
-    }
-    outcomes[values] = state
+    // The choice does not matter here: of states that cost the same, the one with the lowest key.
+    let here = Explorer.Occurrence(
+      cost: cost(after: choice), key: shared.table.key(state), state: state, choice: 0)
+    if let known = outcomes[values], known <= here { return }
+    // What is too much is said where they are put together.
+    if outcomes[values] == nil && outcomes.count > World.outcomeLimit { return }
+    outcomes[values] = here
   }
+}
 
+extension Explorer {
+  /// Takes up what a thread has observed in a round.
+  func takeUpOutcomes(of worker: SearchWorker) {
+    for (values, place) in worker.outcomes {
+      if let known = outcomes[values] {
+        if place < known { outcomes[values] = place }
+      } else if outcomes.count < World.outcomeLimit {
+        outcomes[values] = place
+      } else {
+        obstacles["more than \(World.outcomeLimit) outcomes"] = 1
+      }
+    }
+    worker.outcomes.removeAll()
+  }
+}
+
+extension Explorer {
   /// The outcomes, each with a shortest schedule, replayed on a fresh machine.
-  func observedOutcomes() -> [ObservedOutcome]? {
+  func observedOutcomes(_ graph: StateGraph) -> [ObservedOutcome]? {
     guard scenario.observe?.isEmpty == false else { return nil }
-    let paths = ShortestPaths(graph: graph, from: root)
+    let paths = ShortestPaths(graph: graph, from: root) { table.key($0) }
     var found: [ObservedOutcome] = []
-    for (values, state) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+    for (values, place) in outcomes.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      let state = place.state
       guard paths.cost[state] != ShortestPaths.unreachable,
         let schedule = walk(paths.choices(to: state))
       else {

@@ -4,6 +4,10 @@ final class AssertionFailed: Rule {
   let interests: [Happening.Kind] = [.assertion]
 
   func observe(_ h: Happening, in world: World) {
+    if h.marked {
+      world.report(Violation(Self.name, sites: [h.rip], endsPath: true, details: [2]))
+      return
+    }
     let caller =
       world.machine.peek(world.cpuIndex, linear: world.cpu.rsp, size: Int(world.slot)) ?? h.rip
     // The call may be the last instruction of its function: the return address is behind its end.
@@ -21,6 +25,9 @@ final class AssertionFailed: Rule {
       return isFinal
         ? "the final condition \(shown) does not hold when all work is done"
         : "the invariant \(shown) does not hold after \(names.site(v.sites[0]))"
+    }
+    if v.details == [2], let text = names.world.assertedText {
+      return "the assertion `\(text)` fails at \(names.site(v.sites[0]))"
     }
     return "an assertion fails at \(names.site(v.sites[0]))"
   }

@@ -15,7 +15,7 @@ final class LockFlagsMismatched: Rule {
             Self.name, sites: [h.rip], locks: [h.lock],
             details: [0, flags ? 1 : 0, h.interruptsBefore ? 1 : 0]))
       }
-    } else if let held = h.held, flags != held.savedInterrupts {
+    } else if let held = h.held, !held.owesUnknown, flags != held.savedInterrupts {
       world.report(
         Violation(
           Self.name, sites: [h.rip, held.site], locks: [h.lock],

@@ -4,9 +4,9 @@ final class LockHeldAtSwitch: Rule {
   let interests: [Happening.Kind] = [.switching]
 
   func observe(_ h: Happening, in world: World) {
-    let strand = world.strand
+    let strands = world.interruptedStrands()
     for held in world.locksHeld()
-    where held.strand == strand && !world.handedOver.contains(held.address) {
+    where strands.contains(held.strand) && !world.handedOver.contains(held.address) {
       world.report(
         Violation(Self.name, sites: [h.rip, held.site], locks: [held.address], endsPath: true))
     }

@@ -14,11 +14,11 @@ final class LockHeldWithInterruptsOn: Rule {
     case .acquired:
       guard world.scenario.locks[h.discipline].kind != .sleeping, h.held?.cpu == world.cpuIndex
       else { return }
-      report(h.lock, taken: h.rip, enabled: h.rip, world)
+      report(h.lock, h.discipline, taken: h.rip, enabled: h.rip, world)
     case .interruptFlag:
       let strand = world.strand
       for held in world.locksHeld() where held.strand == strand {
-        report(held.address, taken: held.site, enabled: h.rip, world)
+        report(held.address, held.discipline, taken: held.site, enabled: h.rip, world)
       }
     case .returned:
       // Back in code that was interrupted with IF=1: nothing became 1. Another strand's frame, or
@@ -28,17 +28,19 @@ final class LockHeldWithInterruptsOn: Rule {
       else { return }
       let strand = world.strand
       for held in world.locksHeld() where held.strand == strand {
-        report(held.address, taken: held.site, enabled: h.rip, world)
+        report(held.address, held.discipline, taken: held.site, enabled: h.rip, world)
       }
     default: break
     }
   }
 
-  private func report(_ lock: UInt64, taken: UInt64, enabled: UInt64, _ world: World) {
+  private func report(
+    _ lock: UInt64, _ discipline: Int, taken: UInt64, enabled: UInt64, _ world: World
+  ) {
     world.report(
       Violation(
         Self.name, sites: [enabled, taken], locks: [lock],
-        onlyIfHandlerTakes: world.handlerKey(lock)))
+        onlyIfHandlerTakes: world.conflictKey(lock, discipline)))
   }
 
   func title(_ v: Violation, names: Names) -> String {

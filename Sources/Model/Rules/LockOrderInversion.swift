@@ -1,8 +1,9 @@
 /// Two locks are acquired in one order here and in the other one elsewhere, directly or by way of
 /// other locks. What interrupted code holds counts as held by the handler.
 ///
-/// Orders are remembered over the whole search: reported is the acquire that closes the circle, also
-/// where this exploration met no deadlock.
+/// Orders are remembered over the whole search: reported are the acquires that make the circle, also
+/// where this exploration met no deadlock. What counts is the order known when a pass began, so that it does
+/// not matter which acquire comes first.
 final class LockOrderInversion: Rule {
   static let name = "lock-order-inversion"
   let interests: [Happening.Kind] = [.acquiring]

@@ -6,6 +6,8 @@ final class LockRecursiveAcquire: Rule {
   func observe(_ h: Happening, in world: World) {
     guard let row = world.heldLock(h.lock) else { return }
     let held = HeldLock(ghost: world.ghost, row: row)
+    // Readers do not keep each other out.
+    if world.isShared(held.discipline) && world.isShared(h.discipline) { return }
     if held.strand == world.strand && held.depth == world.depth {
       world.report(
         Violation(Self.name, sites: [h.rip, held.site], locks: [h.lock], endsPath: true))

@@ -1,5 +1,5 @@
-/// A lock is released by other code than that which holds it. What is handed over across a switch is
-/// held by the CPU, not by the task.
+/// A lock is released by other code than that which holds it: another task, or a handler that interrupted
+/// the holder. What is handed over across a switch is held by the CPU, not by the task.
 final class LockWrongOwner: Rule {
   static let name = "lock-wrong-owner"
   let interests: [Happening.Kind] = [.releasing]
@@ -9,7 +9,8 @@ final class LockWrongOwner: Rule {
     let spins = world.scenario.locks[h.discipline].kind != .sleeping
     let handedOver = world.handedOver.contains(h.lock)
     let otherCPU = spins && held.cpu != world.cpuIndex
-    let otherCode = !handedOver && held.strand != world.strand
+    let otherCode =
+      !handedOver && (held.strand != world.strand || held.depth != world.depth)
     guard otherCPU || otherCode else { return }
     world.report(
       Violation(

@@ -17,7 +17,9 @@ final class TaskOnTwoCPUs: Rule {
     for other in world.machine.cpus.indices where other != world.cpuIndex {
       let strand = world.ghost[Ghost.Layout.strand + other]
       let cpu = world.machine.cpus[other]
-      let isSame = resumed == strand || (h.kind == .stackLoaded && sp == strand)
+      let isSame =
+        (resumed == strand || (h.kind == .stackLoaded && sp == strand))
+        && Self.isStill(cpu.rsp, on: strand, in: world)
       let isWithin =
         cpu.cpl != 3 && (stack.map { $0.low < cpu.rsp && cpu.rsp <= $0.high } ?? false)
       guard isSame || isWithin else { continue }
@@ -28,6 +30,17 @@ final class TaskOnTwoCPUs: Rule {
       return
     }
   }
+
+  /// Whether a stack pointer still lies on the stack that a strand is named after: CPUs that are started
+  /// leave the stack that they share in ways that need not look like a switch.
+  private static func isStill(_ sp: UInt64, on strand: UInt64, in world: World) -> Bool {
+    guard sp <= strand, strand - sp < largestStack else { return false }
+    guard let extent = world.stackExtent(strand) else { return true }
+    return extent.low < sp
+  }
+
+  /// Bytes; of a stack whose bounds are not known.
+  private static let largestStack: UInt64 = 1 << 16
 
   func title(_ v: Violation, names: Names) -> String {
     "CPU \(v.details[0]) goes on at \(names.site(v.sites[0])) with the stack of a task (0x"

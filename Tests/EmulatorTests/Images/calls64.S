@@ -216,6 +216,34 @@ main:
   movq %rax, %cr0
   EXPECT_FAULT FROM_USER 2, clts
 
+  TEST "fences, and pairs of 16 bytes"
+  movl $0x11, %eax
+  lfence
+  mfence
+  sfence
+  pause
+  movq %rax, scratch
+  sfence
+  HEX scratch
+  movq $0x33, scratch + 8
+  movl $0x33, %edx
+  movl $0x55, %ebx
+  movl $0x77, %ecx
+  lock cmpxchg16b scratch
+  pushfq
+  popq %rsi
+  andl $0x40, %esi
+  HEX %rsi
+  HEX scratch
+  HEX scratch + 8
+  lock cmpxchg16b scratch
+  HEX %rax
+  HEX %rdx
+  LINE
+  EXPECT_FAULT lock cmpxchg16b scratch + 8
+  FROM_USER 2, lfence
+  FROM_USER 2, mfence
+
   TEST "instructions that 64-bit mode does not have"
   .irp code, 0x06, 0x0E, 0x16, 0x1E, 0x27, 0x2F, 0x37, 0x3F, 0x60, 0x61, 0x82, 0x9A, 0xC4, 0xC5, 0xCE, 0xD6, 0xEA
   ON_FAULT 1f

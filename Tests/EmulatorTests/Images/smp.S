@@ -141,6 +141,25 @@ nmi_again:
   movl %eax, nmi_seen
   ret
 
+/* An IRET within the handler ends the blocking, though the handler goes on: the NMI that is latched
+   comes right behind it, on top of the first one. Intel SDM Vol. 3A 6.7.1. */
+nmi_inner_return:
+  movl APIC + 0x20, %eax
+  andl $0xFF000000, %eax
+  movl %eax, APIC + 0x310
+  movl $0x4400, APIC + 0x300
+  movl counts + 8 + 1024, %eax
+  movl %eax, nmi_seen
+  pushfl
+  pushl %cs
+  pushl $1f
+  iretl
+1:
+  nop
+  movl counts + 8 + 1024, %eax
+  movl %eax, nmi_seen_behind
+  ret
+
 sti_now:
   sti
   nop
@@ -442,6 +461,16 @@ main:
   COUNT 0, 2
   LINE
 
+  TEST "IRET within the NMI's handler"
+  movl $nmi_inner_return, nmi_action
+  SEND 1, 0x4400
+  AWAIT 1, 2, 4
+  call delay
+  COUNT 1, 2
+  HEX nmi_seen
+  HEX nmi_seen_behind
+  LINE
+
   TEST "software-disabled"
   APICWRITE 0xF0, 0xFF
   REGISTER 0xF0
@@ -740,6 +769,8 @@ alive:
 nmi_action:
   .long 0
 nmi_seen:
+  .long 0
+nmi_seen_behind:
   .long 0
 old_count:
   .long 0

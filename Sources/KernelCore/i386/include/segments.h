@@ -12,6 +12,8 @@
 // Vectors with a stack of their own: none, as i386 would need a task gate for that.
 #define HAS_OWN_STACK(vector) 0
 
+#define CR4_MCE 0x40  // machine checks are exceptions
+
 #define TSS_SIZE 104
 #define TSS_ESP0 4
 #define TSS_SS0 8

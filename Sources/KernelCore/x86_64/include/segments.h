@@ -11,6 +11,8 @@
 #define USER_CODE 0x2B  // index 5, ring 3
 #define TSS_SELECTOR 0x30
 
+#define CR4_MCE 0x40  // machine checks are exceptions
+
 #define TSS_SIZE 104
 #define TSS_RSP0 4
 #define TSS_IST1 36

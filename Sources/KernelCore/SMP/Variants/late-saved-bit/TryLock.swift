@@ -1,0 +1,1 @@
+// In SpinLock.swift, beside the count.
