@@ -321,9 +321,9 @@ extension Machine {
 
   private func serveTime(_ call: Call) -> Bool {
     // 18.2 ticks a second: one for each 65536 pulses of the timer.
-    let ticks = clock / Machine.clocksPerPulse >> 16
+    let ticks = (clock / Machine.clocksPerPulse) >> 16
     let seconds = ticks * 10 / 182
-    func decimal(_ value: UInt64) -> UInt64 { value / 10 << 4 | value % 10 }
+    func decimal(_ value: UInt64) -> UInt64 { (value / 10) << 4 | value % 10 }
     switch call.ah {
     case 0x00:
       noteClockRead()

@@ -71,7 +71,7 @@ extension Machine {
 
   /// Binary or decimal, as register B says.
   private func asCalendar(_ value: UInt64) -> UInt8 {
-    statusRegister(0x0B) & 4 != 0 ? UInt8(value) : UInt8(value / 10 << 4 | value % 10)
+    statusRegister(0x0B) & 4 != 0 ? UInt8(value) : UInt8((value / 10) << 4 | value % 10)
   }
 
   private func hours(_ value: UInt64) -> UInt8 {

@@ -265,7 +265,7 @@ extension Machine {
   private func readVideoRegister() -> UInt8 {
     let index = Int(deviceWord(.videoIndex)) & 31
     return UInt8(
-      truncatingIfNeeded: deviceWord(.videoRegisters, index >> 3) >> UInt64(index & 7) * 8)
+      truncatingIfNeeded: deviceWord(.videoRegisters, index >> 3) >> (UInt64(index & 7) * 8))
   }
 
   private func writeVideoRegister(_ value: UInt8) {

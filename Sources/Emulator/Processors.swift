@@ -77,7 +77,8 @@ extension Machine {
   /// in the same way. Time passes for all of them together.
   /// - Parameter quantum: instructions of one CPU before it is the next one's turn; of no importance
   ///   where there is only one.
-  /// - Returns: why the run ended, and which CPU ended it. `.halted`: no CPU can go on.
+  /// - Returns: why the run ended, and which CPU ended it. `.halted`: no CPU can go on; `.event`: it has
+  ///   sent `stopText`.
   public func runAll(limit: Int, quantum: Int = 64) -> (stop: Stop, cpu: Int) {
     let end = instructions &+ UInt64(limit)
     let quantum = cpus.count == 1 ? Machine.loneQuantum : quantum
@@ -90,7 +91,7 @@ extension Machine {
         if canRun(cpu: cpu) || (isHalted(cpu: cpu) && !anotherCanRun(than: cpu)) {
           let stop = run(cpu: cpu, limit: min(quantum, Int(end &- instructions)))
           switch stop {
-          case .limit, .event: ran = true
+          case .limit: ran = true
           case .halted: if instructions != before { ran = true }
           default: return (stop, cpu)
           }

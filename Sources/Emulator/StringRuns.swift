@@ -1,8 +1,8 @@
 import CZydis
 
 // Many iterations of REP MOVS or REP STOS at once, upwards within one page each: as many as behave like that number
-// of single ones. While memory is observed, these are iterations that touch nobody else's bytes, so that there is
-// nothing to be seen of them.
+// of single ones. While memory is observed, these are iterations of STOS that touch nobody else's bytes, so that there
+// is nothing to be seen of them.
 extension Machine {
   /// Executes such iterations, at most `limit`; 0 when there are none.
   func stringRun(_ cpu: Int, _ op: Op, _ limit: Int) -> Int {
@@ -28,7 +28,8 @@ extension Machine {
     var count = min(limit, Int(clamping: words[CPU.Register.cx] & mask))
     count = min(count, (4096 - Int(target & 0xFFF)) / size)
     if moves { count = min(count, (4096 - Int(source & 0xFFF)) / size) }
-    if count < 2 { return 0 }
+    // What a copy reads is judged byte by byte: it may be dead stack, or an interrupted context's.
+    if count < 2 || (moves && memory.observed) { return 0 }
     // A store that needs more than a store goes the long way.
     guard let to = translate(cpu, target, write: true, AccessKind.explicit) else {
       faultVector = -1
@@ -47,28 +48,19 @@ extension Machine {
       let other = Machine.host(from, source)
       // Overlapping upwards: single steps would read what they wrote.
       if other < host && host < other + count * size { return 0 }
-      if memory.observed {
-        count = ownIterations(cpu, from, source, size, count, write: false)
-        count = ownIterations(cpu, to, target, size, count, write: true)
-        if count < 2 { return 0 }
-        claimRun(cpu, from, source, count * size, write: false)
-        noteReads(from.pointee.physical & ~0xFFF | source & 0xFFF, count * size)
-        storeRun(to, target, physical, count * size, copying: other)
-      } else {
-        host.copyMemory(from: other, byteCount: count * size)
-      }
+      host.copyMemory(from: other, byteCount: count * size)
       words[CPU.Register.si] = (source &+ UInt64(count * size)) & mask
     } else {
       let value = words[CPU.Register.ax]
       if memory.observed {
-        count = ownIterations(cpu, to, target, size, count, write: true)
+        count = ownIterations(cpu, to, target, size, count)
         if count < 2 || target & UInt64(size - 1) != 0 { return 0 }
         storeRun(to, target, physical, count * size, repeating: value, size)
       } else {
         for i in 0..<count { Machine.write(host + i * size, size, value) }
       }
     }
-    if memory.observed { claimRun(cpu, to, target, count * size, write: true) }
+    if memory.observed { claimRun(cpu, to, target, count * size) }
     words[CPU.Register.di] = (target &+ UInt64(count * size)) & mask
     words[CPU.Register.cx] = words[CPU.Register.cx] &- UInt64(count)
     return count
@@ -78,17 +70,10 @@ extension Machine {
 
   /// What `observe` has for this context's shadow of the bytes; nil where that changes among them, or where more than
   /// the shadow must be looked at.
-  private func shadowOwner(_ cpu: Int, _ linear: UInt64, _ bytes: Int, write: Bool) -> UInt32? {
+  private func shadowOwner(_ cpu: Int, _ linear: UInt64, _ bytes: Int) -> UInt32? {
     if observation.logAccesses || observation.clobberedSlots != 0 { return nil }
     let end = linear &+ UInt64(bytes)
     let sp = cores[cpu].words[CPU.Register.sp]
-    if !write {
-      // Reads below the stack pointer, and of an interrupted context's frame, are looked at one by one.
-      if observation.victimSlots != 0 { return nil }
-      let base =
-        cores[cpu].mask == ~0 ? 0 : cores[cpu].words[CPU.Word.segments + CPU.Segment.ss * 4 + 1]
-      if (base &+ sp &- 1 &- linear) & cores[cpu].mask < 512 + UInt64(bytes) { return nil }
-    }
     let live = sp &- 64
     let isOwn = linear >= live && linear < observation.stackTop
     let isOwnAtEnd = end &- 1 >= live && end &- 1 < observation.stackTop
@@ -111,9 +96,9 @@ extension Machine {
   /// How many of the iterations touch bytes that are nobody's yet, or this context's already.
   private func ownIterations(
     _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, _ size: Int,
-    _ count: Int, write: Bool
+    _ count: Int
   ) -> Int {
-    guard count > 1, let mine = shadowOwner(cpu, linear, count * size, write: write) else {
+    guard count > 1, let mine = shadowOwner(cpu, linear, count * size) else {
       return 0
     }
     let shadow = shadow(entry, linear)
@@ -122,8 +107,6 @@ extension Machine {
     for i in 0..<granules {
       let now = shadow[i]
       if now == 0 || now & ~Shadow.written == mine { continue }
-      // Bytes that several only read stay what they are when one more reads them.
-      if !write && now & (Shadow.shared | Shadow.readByMany) == Shadow.readByMany { continue }
       return max(0, (i * 4 - lead) / size)
     }
     return count
@@ -131,28 +114,12 @@ extension Machine {
 
   /// Marks the bytes as `observe` would.
   private func claimRun(
-    _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, _ bytes: Int,
-    write: Bool
+    _ cpu: Int, _ entry: UnsafeMutablePointer<TLBEntry>, _ linear: UInt64, _ bytes: Int
   ) {
-    guard let mine = shadowOwner(cpu, linear, bytes, write: write) else { return }
+    guard let mine = shadowOwner(cpu, linear, bytes) else { return }
     let shadow = shadow(entry, linear)
     for i in 0..<((Int(linear & 3) + bytes + 3) >> 2) {
-      if write {
-        shadow[i] = mine | Shadow.written
-      } else if shadow[i] == 0 {
-        shadow[i] = mine
-      }
-    }
-  }
-
-  private func noteReads(_ physical: UInt64, _ bytes: Int) {
-    guard memory.isRecording else { return }
-    var at = physical
-    let end = physical + UInt64(bytes)
-    while at < end {
-      let next = min(end, (at | 7) + 1)
-      memory.noteRead(physical: at, size: Int(next - at))
-      at = next
+      shadow[i] = mine | Shadow.written
     }
   }
 
@@ -192,20 +159,5 @@ extension Machine {
     }
     // The run begins at a multiple of the size: each aligned word is the same.
     storeWords(to, target, page, bytes) { _, _, _ in pattern }
-  }
-
-  private func storeRun(
-    _ to: UnsafeMutablePointer<TLBEntry>, _ target: UInt64, _ page: UInt64, _ bytes: Int,
-    copying source: UnsafeMutableRawPointer
-  ) {
-    storeWords(to, target, page, bytes) { offset, skip, count in
-      if count == 8 { return (source + offset).loadUnaligned(as: UInt64.self) }
-      var value: UInt64 = 0
-      for i in 0..<count {
-        value |=
-          UInt64(source.load(fromByteOffset: offset + i, as: UInt8.self)) << UInt64(8 * (skip + i))
-      }
-      return value
-    }
   }
 }

@@ -21,7 +21,7 @@ import Testing
   private func output(_ machine: Machine, limit: Int = 400_000_000) -> String {
     let (stop, _) = machine.runAll(limit: limit)
     #expect(
-      stop == .exit,
+      stop == .exit || stop == .shutdown,
       "stopped with \(stop) at \(machine.cpus[0].linearIP): \(machine.unmodelled ?? "")")
     return String(decoding: machine.serialOutput, as: UTF8.self)
   }

@@ -200,7 +200,7 @@ import Testing
     #expect(c.is64Bit)
     #expect(c.rip == high + 0x18)
     #expect(machine.physicalAddress(cpu: 0, linear: high + 0x18) == 0x10_0018)
-    #expect(machine.physicalAddress(cpu: 0, linear: 0xFEE0_0020) == 0xFEE0_0020)
+    #expect(machine.physicalAddress(cpu: 0, linear: 0x7F_0020) == 0x7F_0020)
     #expect(machine.physicalAddress(cpu: 0, linear: c.rsp - 8) == c.rsp - 8)
     #expect(machine.peek(0, linear: high + 0x18, size: 4) == 0xDEAD_BEEF)
   }
