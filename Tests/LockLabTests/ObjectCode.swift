@@ -33,8 +33,8 @@ enum ObjectCode {
       __asm__ volatile("xchg %0,%1" : "+r"(v), "+m"(*p));
       return v;
     }
-    void acquire(volatile int *l) { while (xchg(l, 1)) __asm__ volatile("pause"); }
-    void release(volatile int *l) { *l = 0; }
+    __attribute__((noinline)) void acquire(volatile int *l) { while (xchg(l, 1)) __asm__ volatile("pause"); }
+    __attribute__((noinline)) void release(volatile int *l) { *l = 0; }
     void buffer1(void) { x = 1; r1 = y; }
     void buffer2(void) { y = 1; r2 = x; }
     void send(void) { data = 42; flag = 1; }
