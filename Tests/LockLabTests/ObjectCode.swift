@@ -40,7 +40,7 @@ enum ObjectCode {
     void send(void) { data = 42; flag = 1; }
     void receive(void) { seen = flag; got = data; }
     void increment(void) { int v = count; __asm__ volatile("" : "+r"(v)); v++; count = v; }
-    void add(volatile int *l, int n) { acquire(l); inside++; count += n; inside--; release(l); }
+    __attribute__((noinline)) void add(volatile int *l, int n) { acquire(l); inside++; count += n; inside--; release(l); }
     void add_irq(int n) {
       unsigned long f;
       __asm__ volatile("pushf; pop %0; cli" : "=r"(f));
