@@ -184,8 +184,10 @@ extension World {
   private func markedOperation(_ lock: UInt64) -> Int? {
     let t = Ghost.Layout.calls
     let s = strand
+    // Not those of what an interrupt on this stack has interrupted: they lie above its frame.
+    let end = activationsOnStrand().first { $0.isAsynchronous }?.frame ?? .max
     return (0..<ghost.count(t)).first { row in
-      ghost.field(t, row, 0) & 1 != 0 && ghost.field(t, row, 2) == lock
+      ghost.field(t, row, 0) & 1 != 0 && ghost.field(t, row, 0) < end && ghost.field(t, row, 2) == lock
         && ghost.field(t, row, 4) == s
     }
   }

@@ -14,13 +14,13 @@ extension JobMistake {
       says: "locklab.yml:5:13: there is no function to call"),
     .scenario(
       "a misspelt key of calls", "calls: [{cpu: 0, cal: idle}]",
-      says: "locklab.yml:5:22: unknown key 'cal' in `calls`; did you mean 'call'?"),
+      says: "locklab.yml:5:22: unknown key 'cal' in `calls`; did you mean 'call' or 'cpu'?"),
     .scenario(
       "calls without functions", "calls: [{cpu: 0}]",
       says: "locklab.yml:5:13: which functions? write `call: [FUNCTION, …]`"),
     .scenario(
       "two lists for one CPU", "calls: [{cpu: 1, call: idle}, {cpu: 1, call: idle}]",
-      says: "locklab.yml:5:40: CPU 1 has calls already; put all of them into one list"),
+      says: "locklab.yml:5:41: CPU 1 has calls already; put all of them into one list"),
     .scenario(
       "a CPU that cannot be", "calls: [{cpu: 8, call: idle}]",
       says: "locklab.yml:5:19: 8 is out of range: 0 to 7"),
@@ -38,13 +38,13 @@ extension JobMistake {
       says: "locklab.yml:5:44: 0 is out of range: 1 to 1000000"),
     .scenario(
       "an argument that is neither", "calls: [{call: {function: idle, arguments: [counter*2]}}]",
-      says: "locklab.yml:5:49: the image 'kernel' has no symbol 'counter*2'"),
+      says: "locklab.yml:5:49: the image 'kernel' has no symbol 'counter*2'; did you mean 'counter'?"),
     .scenario(
       "an argument with blanks", "calls: [{call: {function: idle, arguments: [a b]}}]",
       says: "locklab.yml:5:49: 'a b' is neither a number nor SYMBOL or SYMBOL + NUMBER"),
     .scenario(
       "a function that the image lacks", "calls: [idel]",
-      says: "locklab.yml:5:13: the image 'kernel' has no symbol 'idel'; did you mean 'idle'?"),
+      says: "locklab.yml:5:13: the image 'kernel' has no symbol 'idel'; did you mean 'idle' or 'idt'?"),
     .scenario(
       "calls and a boot", "start: {symbol: idle}\ncalls: [idle]",
       says: "locklab.yml:5:12: `start` is for an image that boots; `calls` boot nothing"),
@@ -77,7 +77,7 @@ extension JobMistake {
       says: "locklab.yml:6:60: the vector of an NMI is 2, that of a machine check 18"),
     .scenario(
       "an unknown convention", "calls: [idle]\nconvention: stdcall",
-      says: "locklab.yml:6:17: 'stdcall' is no calling convention; did you mean 'cdecl'? "
+      says: "locklab.yml:6:17: 'stdcall' is no calling convention "
         + "(cdecl, regparm)"),
     .scenario(
       "a stub of two kinds", "stubs: {idle: {returns: 1, data: 8}}",
@@ -125,7 +125,7 @@ extension JobMistake {
     .scenario(
       "an unknown register", "locks: [{acquire: idle, release: idle, lock: {register: rdx1}}]",
       says:
-        "locklab.yml:5:61: 'rdx1' is no register; did you mean 'rdx', 'rax' or 'rbx'? (\(registers))"
+        "locklab.yml:5:61: 'rdx1' is no register; did you mean 'rdx', 'edx' or 'r11'? (\(registers))"
     ),
     .scenario(
       "readers that never leave", "locks: [{acquire: idle, release: idle, acquire-shared: idle}]",

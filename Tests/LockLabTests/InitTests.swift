@@ -84,7 +84,7 @@ import Testing
     try workshop.expectFailure("init", "none.elf", says: "none.elf: no such file")
     try workshop.expectFailure(
       "init", "idle.elf", "--from", "idel",
-      says: "idle.elf has no symbol 'idel'; did you mean 'idle'?")
+      says: "idle.elf has no symbol 'idel'; did you mean 'idle' or 'idt'?")
     try workshop.write("text.elf", "no image")
     try workshop.expectFailure("init", "text.elf", says: "text.elf: not an ELF file")
   }

@@ -39,6 +39,12 @@ import Testing
     }
     void assume(void) { choose(); LOCKLAB_ASSUME(picked != 1); done = 1; }
     void checked(void) { choose(); LOCKLAB_ASSERT(picked + other < 3); }
+    """
+
+  /// In an object of its own: with a window in an image, nothing is raised outside of windows.
+  private static let windowCode = """
+    #include "locklab.h"
+    volatile int count, other;
     void window(void) {
       count = 1;
       LOCKLAB_INTEREST_BEGINS();
@@ -55,11 +61,12 @@ import Testing
     let workshop = try Workshop()
     try workshop.write("locklab.h", try workshop.locklab("markers").output)
     try ObjectCode.compile(Self.code, to: "code", for: target, in: workshop)
+    try ObjectCode.compile(Self.windowCode, to: "window", for: target, in: workshop)
     let found = try CallsTests.check(
       """
       version: 1
-      images: {code: {objects: code.o}}
-      defaults: {atomics: [other]}
+      images: {code: {objects: code.o}, window: {objects: window.o}}
+      defaults: {atomics: [other], image: code}
       scenarios:
         - {name: right, calls: [right, right], sources: [{name: t, function: right, arrivals: 1}],
            invariants: ["held(lock) <= 1"], observe: [count]}
@@ -74,7 +81,7 @@ import Testing
            observe: [picked]}
         - {name: assume, calls: [assume], observe: [picked, other], final: done == 1}
         - {name: checked, calls: [checked], expect: {violated: assertion}}
-        - {name: window, calls: [window], sources: [{name: t, function: tick, arrivals: 1}],
+        - {name: window, image: window, calls: [window], sources: [{name: t, function: tick, arrivals: 1}],
            observe: [other]}
       """, reduce: reduce, in: workshop)
     for name in found.keys.sorted() where name != "lost" {

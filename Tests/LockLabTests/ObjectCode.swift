@@ -33,14 +33,14 @@ enum ObjectCode {
       __asm__ volatile("xchg %0,%1" : "+r"(v), "+m"(*p));
       return v;
     }
-    void acquire(volatile int *l) { while (xchg(l, 1)) __asm__ volatile("pause"); }
-    void release(volatile int *l) { *l = 0; }
+    __attribute__((noinline)) void acquire(volatile int *l) { while (xchg(l, 1)) __asm__ volatile("pause"); }
+    __attribute__((noinline)) void release(volatile int *l) { *l = 0; }
     void buffer1(void) { x = 1; r1 = y; }
     void buffer2(void) { y = 1; r2 = x; }
     void send(void) { data = 42; flag = 1; }
     void receive(void) { seen = flag; got = data; }
     void increment(void) { int v = count; __asm__ volatile("" : "+r"(v)); v++; count = v; }
-    void add(volatile int *l, int n) { acquire(l); inside++; count += n; inside--; release(l); }
+    __attribute__((noinline)) void add(volatile int *l, int n) { acquire(l); inside++; count += n; inside--; release(l); }
     void add_irq(int n) {
       unsigned long f;
       __asm__ volatile("pushf; pop %0; cli" : "=r"(f));

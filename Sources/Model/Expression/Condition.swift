@@ -162,7 +162,7 @@ struct Condition {
         name,
         .load(
           low: address, high: address &+ UInt64(bytes), offset: .number(0), size: bytes,
-          isSigned: shape?.isSigned ?? false))
+          isSigned: shape?.isSigned ?? true))
     }
 
     private mutating func element(_ name: String, _ index: Expression.Node) throws -> Node {
