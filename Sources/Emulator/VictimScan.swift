@@ -123,7 +123,8 @@ private struct VictimScan {
     case ZYDIS_MNEMONIC_PUSHFD, ZYDIS_MNEMONIC_PUSHFQ:
       if slots >= 0 { slots += 1 }
     case ZYDIS_MNEMONIC_XOR where isSameRegister, ZYDIS_MNEMONIC_SUB where isSameRegister,
-      ZYDIS_MNEMONIC_LEA where isNothing, ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
+      ZYDIS_MNEMONIC_LEA where isNothing,
+      ZYDIS_MNEMONIC_XCHG where operands[0].reg.value == operands[1].reg.value:
       break
     case ZYDIS_MNEMONIC_MOV where isSaveOnStack:
       // As compilers save registers that a function must keep where they do not push them.
