@@ -16,7 +16,7 @@ PROGRAMS ?= 10000
 SEED ?= 1
 
 BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv gcc binutils make patch rustc
+TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv gcc binutils make patch
 LINUX_PACKAGES = $(BUILD_PACKAGES) linux-source-6.1 xz-utils gcc binutils make flex bison bc libssl-dev
 BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3 spin gcc
 
