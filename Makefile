@@ -3,6 +3,8 @@
 # make linux   Linux's own spinlocks, built from Debian's source (some minutes, some GB)
 # make bench   the table of Benchmarks/README.md, measured anew
 # make peers   the images of Benchmarks/peers.yml
+# make soundness   every reduction of the search against the search without any, on random kernels
+#                  (PROGRAMS=10000, SEED=1)
 # make catalogue  docs/catalogue.md, from a run of the reference scenarios
 # make format  formats the Swift sources
 # Each installs what it needs first (Debian packages, as root or through sudo).
@@ -10,13 +12,15 @@
 SWIFT ?= swift
 CONFIGURATION ?= release
 DATABASE ?= locklab.db
+PROGRAMS ?= 10000
+SEED ?= 1
 
 BUILD_PACKAGES = libzydis-dev libdw-dev libelf-dev libsqlite3-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) gdb qemu-system-x86 python3 python3-venv gcc binutils make patch rustc
 LINUX_PACKAGES = $(BUILD_PACKAGES) linux-source-6.1 xz-utils gcc binutils make flex bison bc libssl-dev
 BENCH_PACKAGES = $(BUILD_PACKAGES) bochs bochs-term bochsbios vgabios time sqlite3 spin gcc
 
-.PHONY: run test linux bench peers catalogue format lint build images
+.PHONY: run test linux bench peers soundness catalogue format lint build images
 
 build:
 	@ci/install-packages $(BUILD_PACKAGES)
@@ -39,6 +43,11 @@ bench: build
 	@ci/install-packages $(BENCH_PACKAGES)
 	$(SWIFT) build -c $(CONFIGURATION) --product locklab-bench
 	@Benchmarks/run "$$($(SWIFT) build -c $(CONFIGURATION) --show-bin-path)"
+
+soundness:
+	@ci/install-packages $(BUILD_PACKAGES)
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests -Xswiftc -enable-testing
+	LOCKLAB_SOUNDNESS=$(PROGRAMS) LOCKLAB_SEED=$(SEED) $(SWIFT) test -c $(CONFIGURATION) --skip-build -Xswiftc -enable-testing --filter SoundnessTests
 
 peers:
 	@Benchmarks/build-peers

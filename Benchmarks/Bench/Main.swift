@@ -9,8 +9,8 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "locklab-bench",
     abstract: """
-      Times the emulator beside Bochs, the search on scenarios of the reference job, and questions \
-      to a large database.
+      Times the emulator beside Bochs, the search on scenarios of the reference job and beside SPIN, \
+      and questions to a large database.
       """)
 
   @Option(help: "The folder that Benchmarks/build-guests filled.")
@@ -23,7 +23,9 @@ struct Bench: ParsableCommand {
   var millions: UInt64 = 200
   @Option(help: "The SQL that fills a database; without it, the store is left out.")
   var store: String?
-  @Option(help: "Only: speed, search or store.")
+  @Option(help: "The folder Benchmarks; without it, what is beside SPIN, and growth, are left out.")
+  var benchmarks: String?
+  @Option(help: "Only: \(Bench.parts.joined(separator: ", ")).")
   var only: String?
   @Option(help: "Keep disks, configurations and logs in this folder.")
   var keep: String?
@@ -32,13 +34,14 @@ struct Bench: ParsableCommand {
   @Flag(help: "Leave Bochs out.")
   var alone = false
 
+  static let parts = ["speed", "search", "peers", "growth", "store"]
   static let scenarios = ["writer-and-reader", "writers", "computers"]
   static let workloads = ["payer,payee", "yielder,locker", "compute,compute"]
 
   func validate() throws {
     guard runs > 0, millions > 0 else { throw ValidationError("--runs and --millions: 1 or more") }
-    if let only, !["speed", "search", "store"].contains(only) {
-      throw ValidationError("--only: speed, search or store")
+    if let only, !Bench.parts.contains(only) {
+      throw ValidationError("--only: one of \(Bench.parts.joined(separator: ", "))")
     }
   }
 
@@ -52,6 +55,21 @@ struct Bench: ParsableCommand {
     do {
       if only ?? "speed" == "speed" { try speed(folder) }
       if only ?? "search" == "search" { try search(folder) }
+      if let benchmarks {
+        let peers = Peers(
+          benchmarks: URL(filePath: benchmarks), search: Search(locklab: locklab, folder: folder),
+          runs: min(runs, 3))
+        if only ?? "peers" == "peers" {
+          try peers.build()
+          try peers.compare()
+          try peers.findBugs()
+          try peers.rates()
+        }
+        if only ?? "growth" == "growth" {
+          try Growth(peers: peers, folder: folder)
+            .measure(picture: peers.benchmarks.appending(path: "growth.svg"))
+        }
+      }
       if only ?? "store" == "store", let store { try ask(store, folder) }
     } catch let failure as Failure {
       FileHandle.standardError.write(Data("locklab-bench: \(failure.message)\n".utf8))

@@ -33,6 +33,7 @@ extension Explorer {
     }
     if !candidates.isEmpty || !judgement.findings.isEmpty {
       result.counterexamples = counterexamples(graph, candidates, judgement)
+      result.visibleSteps = visibleSteps
     }
     result.outcomes = observedOutcomes(graph)
     describeEnvironment(&result)
@@ -153,6 +154,9 @@ extension Explorer {
       if let c = evidence(paths.choices(to: finding.state), failure: finding.failure) {
         keep(c, paths.cost[finding.state])
       }
+    }
+    for entry in kept.values {
+      visibleSteps[entry.counterexample.identity.fingerprint] = Int(entry.cost & 0xFFFF_FFFF)
     }
     return kept.values.sorted { a, b in
       (Explorer.rank(a.counterexample.rule), a.cost, a.counterexample.identity.text)

@@ -46,6 +46,8 @@ public final class Explorer {
   var isWanted: ((Violation) -> Bool)?
   /// More was found than is kept, or looked at.
   var isCapped = false
+  /// Steps on the way of each counterexample, by the fingerprint of its identity.
+  var visibleSteps: [String: Int] = [:]
   /// Makes another world like this one, with a machine of its own.
   let makeWorld: (Set<Reduction>) throws -> World
   /// Asked every few hundred states whether the search should be written down.

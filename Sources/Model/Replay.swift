@@ -219,6 +219,7 @@ final class Replayer {
         world.judgeInvariants(at: stop == .event ? world.machine.event.rip : from)
       }
       let count = Int(world.machine.instructions &- before)
+      world.noteShortHalt(stop, from: from, count: UInt64(count))
       cursor.executed += count
       cursor.steps += count
       _ = world.takeNotes()
@@ -279,6 +280,6 @@ extension World {
   func configureForReplay() {
     watchOwner()
     machine.observation.stopAtShared = false
-    machine.observation.stopBefore = InstructionClass.hook
+    machine.observation.stopBefore = InstructionClass.hook | InstructionClass.halt
   }
 }

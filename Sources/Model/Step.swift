@@ -151,6 +151,7 @@ extension World {
       }
       machine.observation.stopSize = 0
       let from = cpu.rip
+      let executed = machine.instructions
       var stop = machine.run(cpu: cpuIndex, limit: limit, passFirst: pass)
       pass = false
       // The last instruction of a run may be the one that halts: no state comes before what the rules
@@ -158,6 +159,8 @@ extension World {
       if stop == .limit && machine.isHalted(cpu: cpuIndex) && !machine.isAboutToDeliver(cpuIndex) {
         stop = .halted
       }
+      noteShortHalt(stop, from: from, count: machine.instructions &- executed)
+      if endsNow { return .ended }
       if !takeNotes() { return .ended }
       if conditions.hasInvariants {
         judgeInvariants(at: stop == .event ? machine.event.rip : from)
@@ -251,6 +254,29 @@ extension World {
       }
       visit()
       if spin.observe(key()) { return }
+    }
+  }
+
+  /// A CPU that halts with a request waiting that it can take wakes up at once, and no run stops for that.
+  /// It has halted all the same.
+  /// - Parameters:
+  ///   - from: the instruction pointer before the run.
+  ///   - count: the instructions that the run executed.
+  func noteShortHalt(_ stop: Stop, from: UInt64, count: UInt64) {
+    switch stop {
+    case .limit:
+      guard machine.isHalted(cpu: cpuIndex), machine.isAboutToDeliver(cpuIndex) else { return }
+      happen(Happening(.halted, rip: cpu.rip))
+    case .event:
+      let event = machine.event
+      guard count == 1, event.rip == from &+ 1, event.oldCPL == 0,
+        Activation.isAsynchronous(event.kind),
+        let physical = machine.physicalAddress(
+          cpu: cpuIndex, linear: cpu.base(CPU.Segment.cs) &+ from),
+        memory.byte(at: physical) == 0xF4
+      else { return }
+      happen(Happening(.halted, rip: event.rip))
+    default: return
     }
   }
 

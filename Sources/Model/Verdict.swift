@@ -14,6 +14,9 @@ public struct ScenarioResult: Sendable {
   public var arch: String
   public var verdict: Verdict
   public var counterexamples: [Counterexample] = []
+  /// How many steps of the search lead to each counterexample, by the fingerprint of its identity; each
+  /// step ends before a visible instruction.
+  public var visibleSteps: [String: Int] = [:]
   public var states = 0
   public var transitions = 0
   public var instructions: UInt64 = 0

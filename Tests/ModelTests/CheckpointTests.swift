@@ -89,7 +89,7 @@ import Testing
   @Test func aKilledSearchEndsAsOneThatWasLeftAlone() throws {
     var kills = 0
     for seed in 5000..<5030 as Range<UInt64> {
-      let kernel = RandomKernel(seed: seed)
+      let kernel = SmallKernel(seed: seed, features: [])
       let scenario = kernel.kernel.scenario(arrivals: kernel.arrivals.map { $0 })
       for reductions in [Set(Reduction.allCases), []] {
         let alone = try WorkersTests.explore(

@@ -9,7 +9,7 @@ import Testing
   static func explore(
     _ tiny: TinyKernel, arrivals: [Int?], _ reductions: Set<Reduction> = Set(Reduction.allCases),
     change: (inout Scenario) -> Void = { _ in }
-  ) throws -> ReductionTests.Result {
+  ) throws -> SearchOutcome {
     var scenario = tiny.scenario(arrivals: arrivals)
     change(&scenario)
     var options = ExplorationOptions()
@@ -28,12 +28,12 @@ import Testing
         })
     }
     let result = explorer.run()
-    return ReductionTests.Result(
+    return SearchOutcome(
       verdict: result.verdict, rules: result.rules, finals: finals, states: result.states,
       notes: result.notes + result.counterexamples.map(\.title))
   }
 
-  static func agree(_ tiny: TinyKernel, arrivals: [Int?]) throws -> ReductionTests.Result {
+  static func agree(_ tiny: TinyKernel, arrivals: [Int?]) throws -> SearchOutcome {
     let plain = try explore(tiny, arrivals: arrivals, [])
     let reduced = try explore(tiny, arrivals: arrivals)
     #expect(reduced == plain, "without: \(plain)\nwith: \(reduced)")
@@ -42,7 +42,7 @@ import Testing
 
   static func store(_ v: Int, _ a: inout Assembler) {
     a.bytes([0xA3])  // mov [v], eax
-    a.word(RandomKernel.variable(v))
+    a.word(SmallKernel.variable(v))
   }
 
   @Test func a_handler_that_looks_at_the_flags_it_finds() throws {
@@ -83,7 +83,7 @@ import Testing
       main: { a in
         a.bytes([0x6A, 5, 0x58])  // push 5; pop eax
         a.bytes([0xF0, 0xFF, 0x05])  // lock inc dword [v1]
-        a.word(RandomKernel.variable(1))
+        a.word(SmallKernel.variable(1))
         a.bytes([0x83, 0xEC, 4, 0x8B, 0x04, 0x24])  // sub esp, 4; mov eax, [esp]
         Self.store(0, &a)
         a.bytes([0x83, 0xC4, 4, 0xFB])  // add esp, 4; sti
@@ -91,7 +91,7 @@ import Testing
       processors: [
         { a in
           a.bytes([0xF0, 0xFF, 0x05])  // lock inc dword [v1]
-          a.word(RandomKernel.variable(1))
+          a.word(SmallKernel.variable(1))
           a.bytes([0xFB])
         }
       ])
@@ -105,13 +105,13 @@ import Testing
   func a_handler_on_a_stack_that_it_switches_to(_ takes: Bool) throws {
     func acquire(_ a: inout Assembler) {
       a.bytes([0x68])  // push lock
-      a.word(RandomKernel.lock(0))
+      a.word(SmallKernel.lock(0))
       a.call("take")
       a.bytes([0x83, 0xC4, 4])
     }
     func release(_ a: inout Assembler) {
       a.bytes([0x68])
-      a.word(RandomKernel.lock(0))
+      a.word(SmallKernel.lock(0))
       a.call("give")
       a.bytes([0x83, 0xC4, 4])
     }

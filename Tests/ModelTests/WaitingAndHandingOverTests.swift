@@ -8,7 +8,7 @@ import Testing
 @Suite struct WaitingAndHandingOverTests {
   static func store(_ v: Int, _ value: UInt32, _ a: inout Assembler) {
     a.bytes([0xC7, 0x05])  // mov dword [v], value
-    a.word(RandomKernel.variable(v))
+    a.word(SmallKernel.variable(v))
     a.word(value)
   }
 
@@ -17,7 +17,7 @@ import Testing
     let loop = a.freshLabel()
     a.label(loop)
     a.bytes([0xF3, 0x90, 0x83, 0x3D])  // pause; cmp dword [v], 0
-    a.word(RandomKernel.variable(v))
+    a.word(SmallKernel.variable(v))
     a.bytes([0])
     a.branch(4, to: loop)
   }
@@ -26,7 +26,7 @@ import Testing
     func search(_ a: inout Assembler) {
       let (loop, found) = (a.freshLabel(), a.freshLabel())
       a.bytes([0xBB])  // mov ebx, variables
-      a.word(RandomKernel.variable(0))
+      a.word(SmallKernel.variable(0))
       a.bytes([0xB9, 4, 0, 0, 0])  // mov ecx, 4
       a.label(loop)
       a.bytes([0x83, 0x3B, 7])  // cmp dword [ebx], 7
@@ -50,7 +50,7 @@ import Testing
       ManyProcessorsTests.idle { a in
         Self.wait(1, &a)
         a.bytes([0xA1])  // mov eax, [v2]
-        a.word(RandomKernel.variable(2))
+        a.word(SmallKernel.variable(2))
       })
     #expect(result.verdict == .clean, "\(result.rules) \(result.notes)")
   }
@@ -61,7 +61,7 @@ import Testing
       functions: { a in
         a.label("look")
         a.bytes([0x53, 0xA1])  // push ebx; mov eax, [v1]
-        a.word(RandomKernel.variable(1))
+        a.word(SmallKernel.variable(1))
         a.bytes([0x5B, 0xC3])  // pop ebx; ret
       },
       processors: [
@@ -83,12 +83,12 @@ import Testing
   static func ticket(_ a: inout Assembler, _ body: (inout Assembler) -> Void) {
     let (test, got) = (a.freshLabel(), a.freshLabel())
     a.bytes([0x66, 0xB8, 0, 1, 0xF0, 0x66, 0x0F, 0xC1, 0x05])  // mov ax, 0x100; lock xadd [v0], ax
-    a.word(RandomKernel.variable(0))
+    a.word(SmallKernel.variable(0))
     a.label(test)
     a.bytes([0x38, 0xE0])  // cmp al, ah
     a.branch(4, to: got)
     a.bytes([0xF3, 0x90, 0xA0])  // pause; mov al, [v0]
-    a.word(RandomKernel.variable(0))
+    a.word(SmallKernel.variable(0))
     a.jump(to: test)
     a.label(got)
     body(&a)
@@ -97,7 +97,7 @@ import Testing
 
   static func increment(_ a: inout Assembler) {
     a.bytes([0xFE, 0x05])  // inc byte [v0]
-    a.word(RandomKernel.variable(0))
+    a.word(SmallKernel.variable(0))
   }
 
   @Test func the_owner_of_a_ticket_lock_may_release_it_by_a_plain_increment() throws {
@@ -130,7 +130,7 @@ import Testing
       if !early { tellNext(&a) }
       a.bytes([0x50, 0x58])
     }
-    var tiny = TinyKernel(
+    let tiny = TinyKernel(
       main: ManyProcessorsTests.idle { _ in }, handlers: [],
       processors: [
         ManyProcessorsTests.idle { start(0x13_4000, &$0) { Self.store(1, 1, &$0) } },

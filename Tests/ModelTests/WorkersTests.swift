@@ -42,8 +42,7 @@ import Testing
       for workers in [2, 3] {
         let together = try explore(scenario, image, workers: workers, reductions)
         #expect(
-          together == alone,
-          "\(what), seed \(seed), \(workers) threads, \(reductions.count) reductions")
+          together == alone, "\(what), seed \(seed), \(workers) threads, \(reductions.count) reductions")
         if together != alone { return false }
       }
     }
@@ -56,7 +55,7 @@ import Testing
 
   @Test func oneCPU() throws {
     for seed in 5000..<5000 + Self.count {
-      let kernel = RandomKernel(seed: seed)
+      let kernel = SmallKernel(seed: seed, features: [])
       let tiny = kernel.kernel
       let scenario = tiny.scenario(arrivals: kernel.arrivals.map { $0 })
       if !(try Self.compare(seed, "random kernel", scenario, tiny.prepared)) { return }
@@ -65,9 +64,8 @@ import Testing
 
   @Test func wildKernels() throws {
     for seed in 7000..<7000 + Self.count / 2 {
-      let kernel = WildKernel(
-        seed: seed,
-        features: [WildKernel.Feature.allCases[Int(seed) % WildKernel.Feature.allCases.count]])
+      let kernel = SmallKernel(
+        seed: seed, features: [SmallKernel.Feature.allCases[Int(seed) % SmallKernel.Feature.allCases.count]])
       let same = try Self.compare(
         seed, "wild kernel", kernel.scenario, kernel.kernel.prepared, [Set(Reduction.allCases)])
       if !same { return }
@@ -76,10 +74,11 @@ import Testing
 
   @Test func severalCPUs() throws {
     for seed in 100..<100 + Self.count / 2 {
-      let program = ManyProcessorsTests.Program(seed: seed)
-      let tiny = program.kernel
-      let scenario = tiny.scenario(arrivals: program.handler == nil ? [] : [1])
-      if !(try Self.compare(seed, "kernel of several CPUs", scenario, tiny.prepared)) { return }
+      var r = SplitMix(state: seed)
+      let kernel = SmallKernel(severalCPUs: &r, count: 2)
+      let same = try Self.compare(
+        seed, "kernel of several CPUs", kernel.scenario, kernel.kernel.prepared)
+      if !same { return }
     }
   }
 }

@@ -26,6 +26,7 @@ struct ScenarioJSON: Encodable {
     var rule: String
     var fingerprint: String
     var title: String
+    var visibleSteps: Int?
   }
 
   struct Environment: Encodable {
@@ -57,6 +58,8 @@ struct ScenarioJSON: Encodable {
   var counterexamples: [Found]?
   var outcomes: [Outcome]?
   var states: Int?
+  /// Steps between states.
+  var transitions: Int?
   var instructions: UInt64?
   var seconds: Double?
   var statesPerSecond: Double?
@@ -71,6 +74,8 @@ struct ScenarioJSON: Encodable {
 
   init(_ outcome: Examination.Outcome) {
     let result = outcome.result
+    // For benchmarks; the rest of the object is what every reader can count on.
+    let isMeasured = ProcessInfo.processInfo.environment["LOCKLAB_FIGURES"] != nil
     self.init(result.scenario, arch: outcome.image.arch)
     environment.sources = result.sources
     environment.bounds = result.bounds
@@ -81,7 +86,9 @@ struct ScenarioJSON: Encodable {
     counterexamples = outcome.findings.map {
       Found(
         id: $0.id, rule: $0.counterexample.rule,
-        fingerprint: $0.counterexample.identity.fingerprint, title: $0.counterexample.title)
+        fingerprint: $0.counterexample.identity.fingerprint, title: $0.counterexample.title,
+        visibleSteps: isMeasured
+          ? result.visibleSteps[$0.counterexample.identity.fingerprint] : nil)
     }
     outcomes = result.outcomes?.map { outcome in
       let names = (result.scenario.observe ?? []).map(\.name)
@@ -90,6 +97,7 @@ struct ScenarioJSON: Encodable {
         schedule: outcome.schedule)
     }
     states = result.states
+    transitions = isMeasured ? result.transitions : nil
     instructions = result.instructions
     seconds = result.seconds
     statesPerSecond = result.seconds > 0 ? Double(result.states) / result.seconds : 0

@@ -38,7 +38,7 @@ extension SmallKernel {
   /// Searches it.
   /// - Returns: nil where there are more states than `limit`.
   func explore(
-    _ reductions: Set<Reduction>, workers: Int = 1, limit: Int = 8_000
+    _ reductions: Set<Reduction>, workers: Int = 1, limit: Int = 3_000
   ) throws -> SearchOutcome? {
     var options = ExplorationOptions()
     options.reductions = reductions

@@ -5,7 +5,7 @@
 extension SmallKernel {
   init(seed: UInt64) {
     var r = SplitMix(state: seed &* 0xD134_2543_DE82_EF95)
-    let cpus = [1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3][r.below(12)]
+    let cpus = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3][r.below(12)]
     switch r.below(3) {
     case 0: self.init(right: &r, cpus: cpus)
     case 1:
@@ -58,7 +58,7 @@ extension SmallKernel {
       }
       return body
     }
-    for _ in 0..<cpus { mains.append(program(cpus == 1 ? 1 + r.below(2) : 1, &r)) }
+    for _ in 0..<cpus { mains.append(program(cpus == 1 && r.below(3) == 0 ? 2 : 1, &r)) }
     let lines = cpus == 1 ? 1 + r.below(2) : r.below(cpus == 2 ? 2 : 1)
     for i in 0..<lines {
       var body = [section(0, &r)]
@@ -179,7 +179,7 @@ extension SmallKernel {
 
   // MARK: Whatever comes
 
-  private init(severalCPUs r: inout SplitMix, count: Int) {
+  init(severalCPUs r: inout SplitMix, count: Int) {
     self.init(mains: [])
     style = "several CPUs"
     let careful = r.below(3) > 0

