@@ -42,7 +42,8 @@ import Testing
       for workers in [2, 3] {
         let together = try explore(scenario, image, workers: workers, reductions)
         #expect(
-          together == alone, "\(what), seed \(seed), \(workers) threads, \(reductions.count) reductions")
+          together == alone,
+          "\(what), seed \(seed), \(workers) threads, \(reductions.count) reductions")
         if together != alone { return false }
       }
     }
@@ -65,7 +66,8 @@ import Testing
   @Test func wildKernels() throws {
     for seed in 7000..<7000 + Self.count / 2 {
       let kernel = SmallKernel(
-        seed: seed, features: [SmallKernel.Feature.allCases[Int(seed) % SmallKernel.Feature.allCases.count]])
+        seed: seed,
+        features: [SmallKernel.Feature.allCases[Int(seed) % SmallKernel.Feature.allCases.count]])
       let same = try Self.compare(
         seed, "wild kernel", kernel.scenario, kernel.kernel.prepared, [Set(Reduction.allCases)])
       if !same { return }
