@@ -55,7 +55,7 @@ extension SmallKernel {
     var isTooLarge = false
     let result = explorer.run(
       interrupted: {
-        isTooLarge = explorer.table.count > limit
+        isTooLarge = explorer.table.numbers > limit
         return isTooLarge
       })
     if isTooLarge { return nil }
