@@ -651,9 +651,11 @@ extension World {
       let outermost = (0..<ghost.count(activations)).map {
         Activation(ghost: ghost, row: $0)
       }.last { $0.strand == s }
+      let isPresent = s == strand
       forgetActivations {
         $0.strand == s
-          && !($0.kind == .interrupt && machine.isInService(vector: $0.vector, cpu: cpuIndex))
+          && !(isPresent && $0.kind == .interrupt
+            && machine.isInService(vector: $0.vector, cpu: cpuIndex))
       }
       for row in 0..<ghost.count(activations) where ghost.field(activations, row, 2) == s {
         ghost.setField(

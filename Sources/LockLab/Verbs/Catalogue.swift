@@ -32,7 +32,8 @@ struct Catalogue: ParsableCommand {
       guard let stored = try store.lastResult(of: item.scenario, image: item.image.record.digest)
       else {
         throw Failure(
-          "\(database.path) has no result of scenario '\(item.scenario.name)': run 'locklab check' first")
+          "\(database.path) has no result of scenario '\(item.scenario.name)': run 'locklab check' first"
+        )
       }
       return stored.result
     }

@@ -9,6 +9,5 @@ var filePosition: UInt8 = 0
 @inline(never)
 @c(file_write)
 func fileWrite(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-  disable_interrupts()
   descend()
 }

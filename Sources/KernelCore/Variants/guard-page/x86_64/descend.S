@@ -1,10 +1,11 @@
-// A function that calls itself without end, as a defect of the kernel's would.
+// A function that calls itself without end, as a defect of the kernel's would, with interrupts off.
 
         .text
         .globl  descend
         .type   descend, @function
 descend:
-        call    descend
+        cli
+again:  call    again
         ret
         .size   descend, . - descend
 

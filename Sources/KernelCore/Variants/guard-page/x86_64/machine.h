@@ -41,7 +41,7 @@ static inline __attribute__((always_inline)) unsigned long task1_guard_address(v
   return (unsigned long)task1_guard;
 }
 
-// descend.S: calls itself without end.
+// descend.S: turns interrupts off and calls itself without end.
 void descend(void);
 
 #endif
