@@ -59,6 +59,8 @@ extension Explorer {
       (try input.getArray(Int64.self), try input.get(Occurrence.self))
     }
     reset()
+    // What the states expanded so far have taught about the rest is not known any more.
+    refuseExpansionInPart()
     firstBrokenAt = broken < 0 ? nil : broken
     occurrences = Dictionary(uniqueKeysWithValues: found)
     self.obstacles = Dictionary(uniqueKeysWithValues: obstacles)
@@ -78,9 +80,10 @@ extension Explorer {
     }
     try sum(\.newlyShared)
     try sum(\.readsBelowStack)
+    try sum(\.readsOfFilling)
+    try sum(\.sharedTableWrites)
     try sum(\.victimReads)
     try sum(\.clockReads)
-    try sum(\.readsOfFilling)
     try out.put(worlds.reduce(0) { $0 + $1.cutOffs })
     try world.handlerStacks.write(to: out)
     try out.put(world.victimSeen ? 1 : 0)
@@ -97,6 +100,7 @@ extension Explorer {
       try out.put($0.key)
       try out.put($0.value)
     }
+    try world.handlerStacks.write(to: out)
     try out.put(world.synchronisation.sorted())
     try world.lockOrder.write(to: out)
     try out.put(all: world.slack) {
@@ -120,9 +124,10 @@ extension Explorer {
   private func readKnowledge(from input: CheckpointReader) throws {
     world.machine.observation.newlyShared = try input.getInt()
     world.machine.observation.readsBelowStack = try input.getInt()
+    world.machine.observation.readsOfFilling = try input.getInt()
+    world.machine.observation.sharedTableWrites = try input.getInt()
     world.machine.observation.victimReads = try input.getInt()
     world.machine.observation.clockReads = try input.getInt()
-    world.machine.observation.readsOfFilling = try input.getInt()
     world.cutOffs = try input.getInt()
     world.handlerStacks = try HandlerStacks(from: input)
     world.victimSeen = try input.getInt() != 0
@@ -143,6 +148,7 @@ extension Explorer {
       uniqueKeysWithValues: try input.getAll {
         (try input.get(UInt64.self), try input.get(UInt64.self))
       })
+    world.handlerStacks = try HandlerStacks(from: input)
     world.synchronisation = Set(try input.getArray(UInt64.self))
     world.lockOrder = try LockOrder(from: input)
     world.slack = Dictionary(
@@ -165,6 +171,7 @@ extension Violation {
     try out.put(locks)
     try out.put(endsPath ? 1 : 0)
     try out.put(onlyIfHandlerTakes.map { [$0] } ?? [])
+    try out.put(unlessHandlerStack.map { [$0] } ?? [])
     try out.put(unlessSynchronised.map { [$0] } ?? [])
     try out.put(details)
     try out.put(identitySites)
@@ -177,6 +184,7 @@ extension Violation {
       rule, sites: try input.getArray(UInt64.self), locks: try input.getArray(UInt64.self),
       endsPath: try input.getInt() != 0,
       onlyIfHandlerTakes: try input.getArray(UInt64.self).first,
+      unlessHandlerStack: try input.getArray(UInt64.self).first,
       unlessSynchronised: try input.getArray(UInt64.self).first,
       details: try input.getArray(UInt64.self), identitySites: try input.getInt(),
       tags: try input.getAll { try input.getString() })

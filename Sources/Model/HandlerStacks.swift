@@ -6,38 +6,33 @@ import Emulator
 /// A handler loads the top of such a stack and later, at another instruction, the stack pointer that it
 /// left. A task switch does neither: it comes back through the instruction by which it went. What is told
 /// so late is taken into account at the end of the search, as which locks handlers take is.
-///
-/// Only what was seen is kept, and what follows from it is found out when it is asked for: so it does not
-/// matter in which order it was seen, nor whether by one thread or by several.
 struct HandlerStacks {
-  /// Where a strand was begun by a handler: strand left, its stack pointer, the load.
-  private struct Beginning: Hashable {
+  /// A load of the stack pointer: the strand at its other end, the stack pointer there, the instruction.
+  private struct Load: Hashable {
     var strand: UInt64
-    var leftSP: UInt64
+    var sp: UInt64
     var rip: UInt64
   }
-  /// Where a strand without interrupts in flight was left for one with some.
-  private struct Ending: Hashable {
-    var strand: UInt64
-    var enteredSP: UInt64
-    var rip: UInt64
-  }
-  private var beginnings: [UInt64: Set<Beginning>] = [:]
-  private var endings: [UInt64: Set<Ending>] = [:]
+  /// By which loads a handler began each strand, and by which it was left for a handler.
+  private var begun: [UInt64: Set<Load>] = [:]
+  private var left: [UInt64: Set<Load>] = [:]
   /// Locks acquired on strands with no interrupt in flight on them, as `World.handlerKey`, with where.
-  private(set) var locks: [UInt64: [UInt64: UInt64]] = [:]
+  private var locks: [UInt64: [UInt64: UInt64]] = [:]
+
+  init() {}
 
   /// Takes up a load of the stack pointer from one strand to another; each with the number of interrupts
   /// in flight on it.
   mutating func note(
-    _ event: Event, left: (strand: UInt64, depth: Int), entered: (strand: UInt64, depth: Int)
+    _ event: Event, left old: (strand: UInt64, depth: Int),
+    entered new: (strand: UInt64, depth: Int)
   ) {
-    if left.depth > 0 && entered.strand == event.newSP {
-      beginnings[entered.strand, default: []].insert(
-        Beginning(strand: left.strand, leftSP: event.oldSP, rip: event.rip))
-    } else if left.depth == 0 && entered.depth > 0 {
-      endings[left.strand, default: []].insert(
-        Ending(strand: entered.strand, enteredSP: event.newSP, rip: event.rip))
+    if old.depth > 0 && new.strand == event.newSP {
+      begun[new.strand, default: []].insert(
+        Load(strand: old.strand, sp: event.oldSP, rip: event.rip))
+    } else if old.depth == 0 && new.depth > 0 {
+      left[old.strand, default: []].insert(
+        Load(strand: new.strand, sp: event.newSP, rip: event.rip))
     }
   }
 
@@ -45,60 +40,51 @@ struct HandlerStacks {
     locks[strand, default: [:]][key] = min(rip, locks[strand]?[key] ?? .max)
   }
 
-  /// Strands that were begun by a handler, and left for what it had left.
-  var strands: Set<UInt64> {
-    Set(
-      endings.keys.filter { strand in
-        guard let begun = beginnings[strand] else { return false }
-        return endings[strand]!.contains { end in
-          begun.contains {
-            $0.strand == end.strand && $0.leftSP == end.enteredSP && $0.rip != end.rip
-          }
-        }
-      })
+  /// Whether handlers switch to a strand by hand: begun by one, and left for what that had left.
+  func contains(_ strand: UInt64) -> Bool {
+    guard let begun = begun[strand], let left = left[strand] else { return false }
+    return begun.contains { b in
+      left.contains { $0.strand == b.strand && $0.sp == b.sp && $0.rip != b.rip }
+    }
   }
 
   /// Where a handler that runs on such a stack takes a lock.
   func site(of key: UInt64) -> UInt64? {
-    for strand in strands.sorted() {
-      if let site = locks[strand]?[key] { return site }
-    }
-    return nil
+    locks.compactMap { strand, sites in sites[key].flatMap { contains(strand) ? $0 : nil } }.min()
   }
 
   /// What both know.
   mutating func merge(_ other: HandlerStacks) {
-    beginnings.merge(other.beginnings) { $0.union($1) }
-    endings.merge(other.endings) { $0.union($1) }
+    begun.merge(other.begun) { $0.union($1) }
+    left.merge(other.left) { $0.union($1) }
     locks.merge(other.locks) { $0.merging($1) { a, b in min(a, b) } }
   }
 
-  // MARK: Checkpoints
-
-  init() {}
-
-  func write(to out: CheckpointWriter) throws {
-    try out.put(
-      beginnings.flatMap { strand, all in all.flatMap { [strand, $0.strand, $0.leftSP, $0.rip] } })
-    try out.put(
-      endings.flatMap { strand, all in all.flatMap { [strand, $0.strand, $0.enteredSP, $0.rip] } })
-    try out.put(locks.flatMap { strand, all in all.flatMap { [strand, $0.key, $0.value] } })
-  }
+  // MARK: For a checkpoint
 
   init(from input: CheckpointReader) throws {
-    let begun = try input.getArray(UInt64.self)
-    for i in stride(from: 0, to: begun.count, by: 4) {
-      beginnings[begun[i], default: []].insert(
-        Beginning(strand: begun[i + 1], leftSP: begun[i + 2], rip: begun[i + 3]))
+    func loads() throws -> [UInt64: Set<Load>] {
+      let words = try input.getArray(UInt64.self)
+      var loads: [UInt64: Set<Load>] = [:]
+      for i in stride(from: 0, to: words.count, by: 4) {
+        loads[words[i], default: []].insert(
+          Load(strand: words[i + 1], sp: words[i + 2], rip: words[i + 3]))
+      }
+      return loads
     }
-    let ended = try input.getArray(UInt64.self)
-    for i in stride(from: 0, to: ended.count, by: 4) {
-      endings[ended[i], default: []].insert(
-        Ending(strand: ended[i + 1], enteredSP: ended[i + 2], rip: ended[i + 3]))
+    begun = try loads()
+    left = try loads()
+    let words = try input.getArray(UInt64.self)
+    for i in stride(from: 0, to: words.count, by: 3) {
+      locks[words[i], default: [:]][words[i + 1]] = words[i + 2]
     }
-    let taken = try input.getArray(UInt64.self)
-    for i in stride(from: 0, to: taken.count, by: 3) {
-      locks[taken[i], default: [:]][taken[i + 1]] = taken[i + 2]
+  }
+
+  func write(to out: CheckpointWriter) throws {
+    for loads in [begun, left] {
+      try out.put(
+        loads.flatMap { strand, all in all.flatMap { [strand, $0.strand, $0.sp, $0.rip] } })
     }
+    try out.put(locks.flatMap { strand, sites in sites.flatMap { [strand, $0.key, $0.value] } })
   }
 }

@@ -232,6 +232,13 @@ extension Explorer {
         worker.world.futures.forget()
       }
       worker.world.futures.beginPass()
+    }
+    refuseExpansionInPart()
+  }
+
+  /// Has the present pass expand all states completely.
+  func refuseExpansionInPart() {
+    for worker in workers {
       worker.world.persists = false
       worker.expandsInPart = false
     }

@@ -124,7 +124,7 @@ final class World {
   /// Whether what a whole search decides says that a violation counts.
   func isConfirmed(_ v: Violation) -> Bool {
     if let lock = v.onlyIfHandlerTakes, handlerSite(of: lock) == nil { return false }
-    if let strand = v.unlessHandlerStack, handlerStacks.strands.contains(strand) { return false }
+    if let strand = v.unlessHandlerStack, handlerStacks.contains(strand) { return false }
     if let word = v.unlessSynchronised, synchronisation.contains(word) { return false }
     return true
   }
