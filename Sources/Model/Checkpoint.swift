@@ -85,7 +85,6 @@ extension Explorer {
     try sum(\.victimReads)
     try sum(\.clockReads)
     try out.put(worlds.reduce(0) { $0 + $1.cutOffs })
-    try world.handlerStacks.write(to: out)
     try out.put(world.victimSeen ? 1 : 0)
     let (keys, handlers) = world.registry.all
     try out.put(keys.map(\.strand))
@@ -129,7 +128,6 @@ extension Explorer {
     world.machine.observation.victimReads = try input.getInt()
     world.machine.observation.clockReads = try input.getInt()
     world.cutOffs = try input.getInt()
-    world.handlerStacks = try HandlerStacks(from: input)
     world.victimSeen = try input.getInt() != 0
     let strands = try input.getArray(UInt64.self)
     let depths = try input.getArray(Int64.self)
