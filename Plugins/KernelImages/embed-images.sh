@@ -60,8 +60,8 @@ changed() {
       key="$key $(digest "$of_variant" "$(base "$of_variant")")"
     fi
     if [ ! -f "$output" ] || [ "$(cat "$output.key" 2>/dev/null)" != "$key" ]; then
-      rm -f "$output"
-      echo "$key" > "$output.key"
+      rm -f "$output" "$output.key"
+      echo "$key" > "$output.wanted"
       echo "$arch $variant $output $core"
     fi
   done
@@ -70,13 +70,14 @@ changed() {
 # A variant that is gone would leave its image behind.
 kept=$(list)
 for image in "$folder"/*; do
-  case $image in *.key) continue ;; esac
+  case $image in *.key | *.wanted) continue ;; esac
   [ ! -e "$image" ] || echo "$kept" | grep -q " $image " || rm -rf "$image" "$image.key"
 done
 
 # Of each core one image first: it compiles the modules that all share.
 changed > "$folder.list"
-build='"$0" "$1" "$4" "$2" "$3" "$5"'
+# The key comes last: a build that was broken off is done again.
+build='"$0" "$1" "$4" "$2" "$3" "$5" && mv "$4.wanted" "$4.key"'
 todo=$(list | changed)
 echo "$todo" | grep "''" | xargs -r -L 1 sh -c "$build" "$script" "$package" || exit 1
 echo "$todo" | grep -v "''" | xargs -r -L 1 -P "${JOBS:-$(nproc)}" sh -c "$build" "$script" "$package" || exit 1
@@ -86,7 +87,7 @@ echo "$todo" | grep -v "''" | xargs -r -L 1 -P "${JOBS:-$(nproc)}" sh -c "$build
   echo "extension KernelImages {"
   echo "  static let generated: [String: String] = ["
   for image in "$folder"/*; do
-    case $image in *.key) continue ;; esac
+    case $image in *.key | *.wanted) continue ;; esac
     printf '    "%s": "' "$(basename "$image")"
     base64 -w 0 "$image"
     printf '",\n'

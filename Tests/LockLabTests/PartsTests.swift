@@ -61,10 +61,11 @@ import Testing
     #expect(
       ProgressReport.describe(progress)
         == "10,000 states  5,000/s  27 B/state  frontier 120  3 injected  2.0 s so far")
-    progress.estimatedStates = 20_000...60_000
+    progress.share = 0.25...0.5
+    progress.secondsLeft = 2...10
     #expect(
       ProgressReport.describe(progress)
-        == "10,000 states  5,000/s  27 B/state  frontier 120  3 injected  2.0 s to 10.0 s left")
+        == "10,000 states  5,000/s  27 B/state  frontier 120  3 injected  25 to 50 % done  2.0 s to 10.0 s left")
   }
 
   @Test func what_weighs_more_decides_the_exit_status() {
