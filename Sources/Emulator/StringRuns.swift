@@ -30,9 +30,11 @@ extension Machine {
     if moves { count = min(count, (4096 - Int(source & 0xFFF)) / size) }
     // What a copy reads is judged byte by byte: it may be dead stack, or an interrupted context's.
     if count < 2 || (moves && memory.observed) { return 0 }
-    // A store that needs more than a store goes the long way.
+    // A store that needs more than a store goes the long way, which may fault elsewhere first.
+    let cr2 = words[CPU.Word.cr2]
     guard let to = translate(cpu, target, write: true, AccessKind.explicit) else {
       faultVector = -1
+      words[CPU.Word.cr2] = cr2
       return 0
     }
     if to.pointee.writeTag != to.pointee.readTag { return 0 }
@@ -42,6 +44,7 @@ extension Machine {
       let (entryTag, entryAddend) = (to.pointee.readTag, to.pointee.addend)
       guard let from = translate(cpu, source, write: false, AccessKind.explicit) else {
         faultVector = -1
+        words[CPU.Word.cr2] = cr2
         return 0
       }
       if to.pointee.readTag != entryTag || to.pointee.addend != entryAddend { return 0 }

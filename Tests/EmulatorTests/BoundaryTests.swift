@@ -322,11 +322,11 @@ import Testing
   }
 
   @Test func beyond_RAM_nothing_is_modelled() {
-    code([0xA1, 0x30, 0x00, 0xD0, 0xFE])
+    code([0xA1, 0x30, 0x00, 0xD8, 0xFE])
     #expect(step(5) == .unmodelled)
     #expect(
       machine.unmodelled
-        == "read of physical address 0xfed00030: beyond RAM, no device is modelled there")
+        == "read of physical address 0xfed80030: beyond RAM, no device is modelled there")
   }
 
   @Test func exit_port_ends_the_run() {

@@ -80,6 +80,8 @@ extension CaseTemplates {
       b.prefixes.append(compares && b.chance(2) ? 0xF2 : 0xF3)
       b.name = (b.prefixes.last == 0xF2 ? "repne " : "rep ") + kind.1
       b.registers[1] = UInt64(b.below(5) == 0 ? 0 : b.below(wide && b.size == 8 ? 25 : 50))
+      // With nothing to repeat, Intel's processors clear the upper halves of the registers, AMD's leave them.
+      if b.isLong && b.addressSize == 4 && b.registers[1] == 0 { b.registers[1] = 1 }
       b.fillAboveAddress(1)
     }
     let middle = b.dataMiddle

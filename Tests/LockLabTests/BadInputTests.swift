@@ -43,7 +43,7 @@ import Testing
       says: "build/k.elf: no such file; it is the image 'k' of plain.yml, to be built first")
     try workshop.write("wrong.yml", job("builtin: core-i386, build: make kernel"))
     try workshop.expectFailure(
-      "check", "wrong.yml", says: "wrong.yml:2:38: 'build' says how a {file: PATH} is made")
+      "check", "wrong.yml", says: "wrong.yml:2:41: 'build' says how a {file: PATH} or {objects: [PATH]} is made")
   }
 
   @Test func a_folder_or_a_device_is_no_image() throws {

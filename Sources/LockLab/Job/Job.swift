@@ -189,8 +189,9 @@ extension Job {
       let fields = try value.fields(["builtin", "file", "objects", "build"], of: "an image")
       func path(_ node: JobNode) throws -> String {
         let path = try node.text()
-        return path.hasPrefix("/") || folder == nil
-          ? path : folder!.appendingPathComponent(path).relativePath
+        guard !path.hasPrefix("/"), let folder else { return path }
+        let found = folder.appendingPathComponent(path).relativePath
+        return found.hasPrefix("./") ? String(found.dropFirst(2)) : found
       }
       switch (fields["builtin"], fields["file"], fields["objects"]) {
       case (let builtin?, nil, nil): images[name] = .builtin(try builtin.text())
@@ -228,7 +229,7 @@ extension Job {
           "\(path): no such file; it is the image '\(name)' of \(file), to be built first")
       }
     }
-    guard let request = links[name] else { 
+    guard let request = links[name] else {
       return try LoadedImage(source, name: name, disks: disks)
     }
     return try LoadedImage(
