@@ -85,7 +85,6 @@ import Testing
     ("smp-dying-stack", "data-race", 0),
     ("smp-inverted", "lock-order-inversion", 0),
     ("smp-early-release", "task-on-two-cpus", 0),
-    ("smp-one-entry-stack", "stack-reuse", 0),
     ("smp-old-run-lock", "lock-wrong-owner", 0),
     ("smp-inverted", "deadlock", 0),
     ("smp-frame-without-interrupts", "deadlock", 0),
@@ -108,7 +107,6 @@ import Testing
     ("smp-dying-stack-64", "data-race", 0),
     ("smp-inverted-64", "lock-order-inversion", 0),
     ("smp-early-release-64", "task-on-two-cpus", 0),
-    ("smp-one-entry-stack-64", "stack-reuse", 0),
     ("smp-old-run-lock-64", "lock-wrong-owner", 0),
     ("smp-inverted-64", "deadlock", 0),
     ("smp-frame-without-interrupts-64", "deadlock", 0),
@@ -130,7 +128,7 @@ import Testing
   @Test func everyScenarioMeetsItsExpectationWithTheFewestInterrupts() throws {
     let workshop = try Workshop()
     let run = try workshop.run(
-      workshop.process(["check", "--progress", "none", "--format", "json"]), limit: 800)
+      workshop.process(["check", "--progress", "none", "--format", "json"]), limit: 2400)
     #expect(run.status == 0, "\(run.output.suffix(2000)) \(run.errors)")
 
     let table = try workshop.locklab(
@@ -175,8 +173,10 @@ import Testing
     }
   }
 
+  /// Without the numbers of states: those of a search that ended early can differ.
   private static func lines(_ text: String) -> [Substring] {
-    text.split(separator: "\n", omittingEmptySubsequences: false)
+    text.replacing(#/[0-9,]+ states/#, with: "states")
+      .split(separator: "\n", omittingEmptySubsequences: false)
   }
 
   @Test func everyRowOfTheCatalogueHasARightBuildAndAWrongOneOnEachMachine() throws {
